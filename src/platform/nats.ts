@@ -1,0 +1,77 @@
+import { connect, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
+import type { Log } from "./log.ts";
+
+/**
+ * Connects to NATS and stays connected for as long as the process lives.
+ *
+ * `urls` is a comma-separated list, `nats://user:password@host:4222,...`. The first connection is retried
+ * until `signal` aborts (a server that is still starting is no error); a lost one is retried for ever, since
+ * chat clients stay connected meanwhile. A silent link is noticed after at most three ping intervals (6 s).
+ */
+export async function connectNats(
+  urls: string,
+  name: string,
+  log: Log,
+  signal?: AbortSignal,
+): Promise<NatsConnection> {
+  const servers = urls.split(",").map((url) => new URL(url));
+  const { username, password } = servers[0] ?? {};
+  const options = {
+    name,
+    servers: servers.map((url) => url.host),
+    ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password ?? "") } : {}),
+    timeout: 2000,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    pingInterval: 2000,
+    maxPingOut: 2,
+    ignoreAuthErrorAbort: true,
+    // A stack trace per request costs more than the request.
+    noAsyncTraces: true,
+  };
+  for (let warned = false; ; warned = true) {
+    try {
+      const connection = await connect(options);
+      void logStatus(connection, log);
+      return connection;
+    } catch (error) {
+      if (!warned) log.warn({ err: error, servers: options.servers }, "cannot reach NATS yet, trying again");
+      if (signal?.aborted)
+        throw new Error(`no connection to NATS: ${(error as Error).message}`, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
+
+async function logStatus(connection: NatsConnection, log: Log): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === "disconnect") log.warn({ server: status.server }, "lost the connection to NATS");
+    if (status.type === "reconnect") log.info({ server: status.server }, "connected to NATS again");
+    if (status.type === "error") log.error({ err: status.error }, "NATS reports an error");
+  }
+}
+
+/**
+ * Subscribes with a callback. What the callback throws ends the process: the client library would otherwise
+ * stop reading from its connection and the process would limp on, deaf.
+ */
+export function subscribe(
+  connection: NatsConnection,
+  subject: string,
+  callback: (message: Msg) => void,
+): Subscription {
+  return connection.subscribe(subject, {
+    callback: (error, message) => {
+      try {
+        if (error !== null) throw new Error(`subscription to ${subject} failed`, { cause: error });
+        callback(message);
+      } catch (thrown) {
+        process.nextTick(() => {
+          throw thrown;
+        });
+      }
+    },
+  });
+}
