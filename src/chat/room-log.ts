@@ -1,0 +1,131 @@
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { Msg, MsgHdrs, NatsConnection } from "@nats-io/transport-node";
+import { type BatchId, parseBatchId } from "./batch.ts";
+import { headers, roomSubject, roomsStream } from "./subjects.ts";
+
+/** What one ChatRooms message is to those who read it: a room's part of one batch. */
+export type StoredSection = {
+  readonly sequence: number;
+  /** The sequence of the room's message before this one; 0 when it is the first; undefined when unknown. */
+  readonly previous: number | undefined;
+  /** Undefined in what no worker of ours has stored. */
+  readonly batch: BatchId | undefined;
+  /** As encodeProducers writes them. */
+  readonly producers: string | undefined;
+  readonly payload: Uint8Array;
+};
+
+/** How long one read may take, in milliseconds. */
+export const requestTimeout = 2000;
+// The fence that a worker published with: it was the room's last sequence then, so it points back to it.
+const expectedSequence = "Nats-Expected-Last-Subject-Sequence";
+
+function sequenceHeader(all: MsgHdrs, name: string): number | undefined {
+  const text = all.get(name);
+  return text === "" ? undefined : Number(text);
+}
+
+function fromHeaders(
+  all: MsgHdrs,
+  sequence: number,
+  previous: number | undefined,
+  payload: Uint8Array,
+): StoredSection {
+  return {
+    sequence,
+    previous,
+    batch: parseBatchId(all.get(headers.batch)),
+    producers: all.get(headers.producers),
+    payload,
+  };
+}
+
+/** The section that arrived on `live.<room>`; undefined when it is not one that ChatRooms republished. */
+export function fromLive(message: Msg): StoredSection | undefined {
+  const all = message.headers;
+  const sequence = all && sequenceHeader(all, "Nats-Sequence");
+  if (all === undefined || sequence === undefined) return undefined;
+  return fromHeaders(all, sequence, sequenceHeader(all, "Nats-Last-Sequence"), message.data);
+}
+
+/** The section that a direct get returned with its position in headers. */
+const fromDirect = (message: Msg, all: MsgHdrs): StoredSection =>
+  fromHeaders(all, Number(all.get("Nats-Sequence")), sequenceHeader(all, expectedSequence), message.data);
+
+function fromStored({ header, seq, data }: StoredMsg): StoredSection {
+  return header === undefined
+    ? { sequence: seq, previous: undefined, batch: undefined, producers: undefined, payload: data }
+    : fromHeaders(header, seq, sequenceHeader(header, expectedSequence), data);
+}
+
+/** Reads the ChatRooms stream. Every method rejects when NATS does not answer in time. */
+export class RoomLog {
+  readonly #connection: NatsConnection;
+  readonly #jetstream: JetStreamManager;
+
+  constructor(connection: NatsConnection, jetstream: JetStreamManager) {
+    this.#connection = connection;
+    this.#jetstream = jetstream;
+  }
+
+  /** When the stream was created and its last sequence, by its leader. */
+  async state(): Promise<{ created: string; lastSequence: number }> {
+    const info = await this.#jetstream.streams.info(roomsStream);
+    return { created: String(info.created), lastSequence: info.state.last_seq };
+  }
+
+  /** The room's last section, by the stream's leader; undefined when the room has none. */
+  async last(room: string): Promise<StoredSection | undefined> {
+    const found = await this.#jetstream.streams.getMessage(roomsStream, { last_by_subj: roomSubject(room) });
+    return found === null ? undefined : fromStored(found);
+  }
+
+  /** The section at `sequence`; undefined when retention has removed it. */
+  async at(sequence: number): Promise<StoredSection | undefined> {
+    const found =
+      (await this.#jetstream.direct.getMessage(roomsStream, { seq: sequence })) ??
+      // A replica that lags has no answer where the leader has one.
+      (await this.#jetstream.streams.getMessage(roomsStream, { seq: sequence }));
+    return found === null ? undefined : fromStored(found);
+  }
+
+  /** Some of the room's sections from `sequence` on, oldest first; a replica that lags may end too early. */
+  async from(room: string, sequence: number): Promise<StoredSection[]> {
+    const messages = await this.#directGetMany({
+      seq: sequence,
+      next_by_subj: roomSubject(room),
+      batch: 256,
+      max_bytes: 2 * 1024 * 1024,
+    });
+    return messages.map((message) => fromDirect(message, message.headers as MsgHdrs));
+  }
+
+  /** The last sequences of up to 1,000 rooms, by any replica (so perhaps too low); rooms without one left out. */
+  async lastSequences(rooms: readonly string[]): Promise<Map<string, number>> {
+    const messages = await this.#directGetMany({ multi_last: rooms.map(roomSubject) });
+    const found = new Map<string, number>();
+    for (const { headers: all } of messages) {
+      const room = all?.get("Nats-Subject").slice("room.".length);
+      if (room) found.set(room, Number(all?.get("Nats-Sequence")));
+    }
+    return found;
+  }
+
+  /** One direct get that many messages answer; an empty one with a status ends them. */
+  async #directGetMany(request: object): Promise<Msg[]> {
+    const answers = await this.#connection.requestMany(
+      `$JS.API.DIRECT.GET.${roomsStream}`,
+      JSON.stringify(request),
+      { strategy: "sentinel", maxWait: requestTimeout },
+    );
+    const messages: Msg[] = [];
+    for await (const answer of answers) {
+      const code = answer.headers?.code ?? 0;
+      if (code === 0) messages.push(answer);
+      else if (code !== 204 && code !== 404) {
+        throw new Error(`reading ${roomsStream} failed: ${code} ${answer.headers?.description}`);
+      }
+    }
+    return messages;
+  }
+}

@@ -1,0 +1,131 @@
+import { createInbox, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
+import { consumerName, ingressStream } from "../chat/subjects.ts";
+import { subscribe } from "../platform/nats.ts";
+import { type Delivery, deliveryOf } from "./delivery.ts";
+
+/** How long the server keeps a pull open, in milliseconds. */
+const pullExpiry = 5000;
+/** How long to wait after a pull was refused (no leader, no consumer yet), in milliseconds. */
+const refusalDelay = 250;
+/** How often what is at work is reported as such; well below the consumers' ack_wait of 3 s. */
+const workingInterval = 1000;
+
+export type QueueOptions = {
+  readonly connection: NatsConnection;
+  readonly partitions: number;
+  /** How many batches may be at work at once. */
+  readonly slots: number;
+  readonly onDelivery: (delivery: Delivery) => Promise<"done" | "return">;
+  readonly onReturned: () => void;
+};
+
+/**
+ * Takes batches from ChatIngress, from whichever partition has one. JetStream hands out one batch of a
+ * partition at a time (max_ack_pending 1), so any number of workers may do this, and come and go.
+ *
+ * A pull for one message is open at every partition while a slot is free. What arrives when none is free
+ * any more goes back at once.
+ */
+export class Queue {
+  readonly #options: QueueOptions;
+  readonly #subscription: Subscription;
+  readonly #inbox = createInbox();
+  /** Per partition: until when a pull is open, or, after a refusal, until when none is to be sent. */
+  readonly #quietUntil: number[];
+  readonly #working = new Set<Delivery>();
+  readonly #timer: NodeJS.Timeout;
+  #lastWorking = performance.now();
+  #stopping = false;
+  #idle: (() => void) | undefined;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+    this.#quietUntil = new Array(options.partitions).fill(0);
+    this.#subscription = subscribe(options.connection, `${this.#inbox}.*`, (message) =>
+      this.#receive(message),
+    );
+    this.#timer = setInterval(() => this.#tick(), refusalDelay);
+    this.#pull();
+  }
+
+  get working(): number {
+    return this.#working.size;
+  }
+
+  /** Pulls anew at every partition: after a reconnect the pulls that were open are gone. */
+  renew(): void {
+    this.#quietUntil.fill(0);
+    this.#pull();
+  }
+
+  /** Takes nothing more; resolves when what is at work is done or returned. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.#working.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    clearInterval(this.#timer);
+    this.#subscription.unsubscribe();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    if (now - this.#lastWorking >= workingInterval) {
+      this.#lastWorking = now;
+      for (const delivery of this.#working) delivery.working();
+    }
+    this.#pull();
+  }
+
+  #pull(): void {
+    const { connection, slots, partitions } = this.#options;
+    if (this.#stopping || this.#working.size >= slots || connection.isClosed()) return;
+    const now = performance.now();
+    for (let partition = 0; partition < partitions; partition++) {
+      if ((this.#quietUntil[partition] ?? 0) > now) continue;
+      this.#quietUntil[partition] = now + pullExpiry + 500;
+      connection.publish(
+        `$JS.API.CONSUMER.MSG.NEXT.${ingressStream}.${consumerName(partition)}`,
+        JSON.stringify({ batch: 1, expires: pullExpiry * 1_000_000 }),
+        { reply: `${this.#inbox}.${partition}` },
+      );
+    }
+  }
+
+  #receive(message: Msg): void {
+    const partition = Number(message.subject.slice(this.#inbox.length + 1));
+    const delivery = deliveryOf(message, partition, this.#options.connection);
+    if (delivery === undefined) {
+      // 404 and 408: nothing came within the pull's time. Anything else: no leader or no consumer right now.
+      const code = message.headers?.code;
+      const delay = code === 404 || code === 408 ? 0 : refusalDelay;
+      this.#quietUntil[partition] = performance.now() + delay;
+      if (delay === 0) this.#pull();
+      return;
+    }
+    this.#quietUntil[partition] = 0;
+    if (this.#stopping || this.#working.size >= this.#options.slots) {
+      delivery.nak();
+      this.#options.onReturned();
+      return;
+    }
+    this.#working.add(delivery);
+    this.#pull();
+    void this.#work(delivery);
+  }
+
+  async #work(delivery: Delivery): Promise<void> {
+    const outcome = await this.#options.onDelivery(delivery);
+    this.#working.delete(delivery);
+    if (outcome === "done") {
+      delivery.ack();
+    } else {
+      delivery.nak();
+      this.#options.onReturned();
+    }
+    this.#pull();
+    if (this.#working.size === 0) this.#idle?.();
+  }
+}

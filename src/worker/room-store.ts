@@ -1,0 +1,151 @@
+import { type NatsConnection, headers as newHeaders } from "@nats-io/transport-node";
+import { type BatchId, formatBatchId, type Section, UnroutableError } from "../chat/batch.ts";
+import { decodeProducers, encodeProducers, holds, withBatch } from "../chat/producers.ts";
+import type { RoomLog, StoredSection } from "../chat/room-log.ts";
+import { headers, roomSubject } from "../chat/subjects.ts";
+import type { KnownRoom, RoomKnowledge } from "./room-knowledge.ts";
+
+/** How long one publish may take before it is tried again, in milliseconds. */
+const publishTimeout = 2000;
+const firstBackoff = 50;
+const longestBackoff = 1000;
+
+// Error codes of JetStream (errors.json of nats-server).
+const wrongLastSequence: ReadonlySet<number> = new Set([10071, 10164]);
+const messageTooLarge = 10054;
+
+export type RoomStoreOptions = {
+  readonly connection: NatsConnection;
+  readonly log: RoomLog;
+  readonly knowledge: RoomKnowledge;
+  readonly onStored: (section: Section) => void;
+  readonly onFenceRefusal: () => void;
+  readonly onHeldAlready: () => void;
+  readonly onRetry: (room: string, error: Error) => void;
+};
+
+/** The worker is stopping and a batch is not stored yet: it goes back. */
+export class StoppedError extends Error {}
+
+/** Stores sections of batches in their rooms: each exactly once and in its producer's order. */
+export class RoomStore {
+  readonly #options: RoomStoreOptions;
+
+  constructor(options: RoomStoreOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Stores one section unless its room has it already, and resolves to what the room holds then.
+   *
+   * The publish carries the room's last sequence as this worker knows it, together with the counters that
+   * came with it. JetStream refuses it when another message got in first, so a publish that passes proves
+   * that the counters were current: neither a retry nor a worker that wakes up late can store anything twice.
+   * While storage refuses or does not answer, this keeps trying; it rejects with UnroutableError for what can
+   * never be stored, and with StoppedError when `signal` aborts.
+   *
+   * `reread`: the batch was handed out before, so the room's log is asked first, whatever this worker knows.
+   */
+  async store(
+    section: Section,
+    id: BatchId,
+    ingressTime: number,
+    reread: boolean,
+    signal: AbortSignal,
+  ): Promise<KnownRoom> {
+    const { knowledge } = this.#options;
+    const { room } = section;
+    let known = reread ? undefined : knowledge.get(room);
+    for (let backoff = firstBackoff; ; ) {
+      if (signal.aborted) throw new StoppedError("the worker is stopping");
+      try {
+        known ??= await this.#read(room);
+        if (holds(known.counters, id)) {
+          this.#options.onHeldAlready();
+          return known;
+        }
+        const counters = withBatch(known.counters, id, ingressTime);
+        const sequence = await this.#publish(section, id, known.sequence, encodeProducers(counters));
+        if (sequence !== undefined) {
+          const stored = { sequence, counters };
+          knowledge.set(room, stored);
+          this.#options.onStored(section);
+          return stored;
+        }
+        this.#options.onFenceRefusal();
+      } catch (error) {
+        if (error instanceof UnroutableError) throw error;
+        this.#options.onRetry(room, error as Error);
+        await delay(backoff, signal);
+        backoff = Math.min(backoff * 2, longestBackoff);
+      }
+      // Refused or unanswered: only the log can tell what the room holds now.
+      known = undefined;
+    }
+  }
+
+  /** What the room holds, by the stream's leader: a lagging replica must not answer this. */
+  async #read(room: string): Promise<KnownRoom> {
+    const { log, knowledge } = this.#options;
+    knowledge.forget(room);
+    const last = await log.last(room);
+    const known =
+      last === undefined ? { sequence: 0, counters: new Map() } : await this.#knownFrom(room, last);
+    knowledge.set(room, known);
+    return known;
+  }
+
+  async #knownFrom(room: string, last: StoredSection): Promise<KnownRoom> {
+    const counters = decodeProducers(last.producers);
+    if (counters !== undefined) return { sequence: last.sequence, counters };
+    // Somebody else wrote to the room. The counters stand in the last message of ours before that.
+    let found: KnownRoom["counters"] = new Map();
+    for (let next = 1; next <= last.sequence; ) {
+      const sections = await this.#options.log.from(room, next);
+      if (sections.length === 0) throw new Error(`the log of room ${room} ended before ${last.sequence}`);
+      for (const section of sections) {
+        found = decodeProducers(section.producers) ?? found;
+        next = section.sequence + 1;
+      }
+    }
+    return { sequence: last.sequence, counters: found };
+  }
+
+  /** The sequence under which the section is stored now; undefined when the fence refused it. */
+  async #publish(
+    section: Section,
+    id: BatchId,
+    lastSequence: number,
+    producers: string,
+  ): Promise<number | undefined> {
+    const fence = newHeaders();
+    fence.set("Nats-Expected-Last-Subject-Sequence", String(lastSequence));
+    fence.set(headers.batch, formatBatchId(id));
+    fence.set(headers.producers, producers);
+    const maxPayload = this.#options.connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    if (section.payload.length + producers.length + 512 > maxPayload) {
+      throw new UnroutableError(`${section.payload.length} bytes for one room are more than NATS takes`);
+    }
+    const answer = await this.#options.connection.request(roomSubject(section.room), section.payload, {
+      headers: fence,
+      timeout: publishTimeout,
+    });
+    const { seq, error } = answer.json<{ seq?: number; error?: { err_code: number; description: string } }>();
+    if (error === undefined && typeof seq === "number") return seq;
+    if (wrongLastSequence.has(error?.err_code ?? 0)) return undefined;
+    if (error?.err_code === messageTooLarge) throw new UnroutableError(error.description);
+    throw new Error(`ChatRooms refused a message: ${error?.description}`);
+  }
+}
+
+function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,0 +1,117 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { agreeOnPartitions } from "../chat/partition-count.ts";
+import { decodeProducers } from "../chat/producers.ts";
+import { RoomLog } from "../chat/room-log.ts";
+import { decodeStoredNotice } from "../chat/stored-notice.ts";
+import { storedSubjects } from "../chat/subjects.ts";
+import { subscribe } from "../platform/nats.ts";
+import type { RoleContext } from "../platform/role.ts";
+import type { ValuesOf } from "../platform/settings.ts";
+import { BatchProcessor } from "./batch-processor.ts";
+import { workerMetrics } from "./metrics.ts";
+import { Queue } from "./queue.ts";
+import { measureQueueLag } from "./queue-lag.ts";
+import { RoomKnowledge } from "./room-knowledge.ts";
+import { RoomStore } from "./room-store.ts";
+import type { workerSettings } from "./settings.ts";
+
+/** How often a worker measures the queue and looks whether ChatRooms is still the same stream, in ms. */
+const watchInterval = 2000;
+/** How long a stopping worker may go on with what it holds before it gives it back, in ms. */
+const finishTime = 5000;
+
+export type WorkerOptions = RoleContext & {
+  readonly settings: Pick<ValuesOf<typeof workerSettings>, "partitions" | "slots" | "knownRooms">;
+};
+
+/** Takes batches from the queue and stores them in their rooms, until it is stopped. */
+export class Worker {
+  readonly #queue: Queue;
+  readonly #abandon: AbortController;
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(queue: Queue, abandon: AbortController, timer: NodeJS.Timeout) {
+    this.#queue = queue;
+    this.#abandon = abandon;
+    this.#timer = timer;
+  }
+
+  static async start({ settings, connection, metrics, log, signal }: WorkerOptions): Promise<Worker> {
+    const jetstream = await jetstreamManager(connection, { checkAPI: false, timeout: 2000 });
+    await agreeOnPartitions(jetstream, settings.partitions, log, signal);
+
+    const counted = workerMetrics(metrics);
+    const knowledge = new RoomKnowledge(settings.knownRooms);
+    const roomLog = new RoomLog(connection, jetstream);
+    metrics.gauge(
+      "worker_known_rooms",
+      "Rooms whose last sequence the worker remembers",
+      () => knowledge.size,
+    );
+
+    subscribe(connection, storedSubjects, (message) => {
+      const notice = decodeStoredNotice(message.string());
+      for (const [room, sequence, producers] of notice?.rooms ?? []) {
+        const counters = decodeProducers(producers);
+        if (counters !== undefined) knowledge.learn(room, { sequence, counters }, notice?.created ?? "");
+      }
+    });
+
+    const watch = async (): Promise<void> => {
+      try {
+        knowledge.streamIs((await roomLog.state()).created);
+        const lag = await measureQueueLag(jetstream);
+        counted.lagSeconds.set(lag.seconds);
+        counted.lagBytes.set(lag.bytes);
+      } catch (error) {
+        counted.lagSeconds.set(Number.NaN);
+        counted.lagBytes.set(Number.NaN);
+        log.debug({ err: error }, "could not measure the queue");
+      }
+    };
+    await watch();
+    const timer = setInterval(watch, watchInterval);
+
+    const abandon = new AbortController();
+    const store = new RoomStore({
+      connection,
+      log: roomLog,
+      knowledge,
+      onStored: ({ messages }) => counted.messages.inc(messages),
+      onFenceRefusal: () => counted.fenceRefusals.inc(),
+      onHeldAlready: () => counted.heldAlready.inc(),
+      onRetry: (room, error) => {
+        counted.storeRetries.inc();
+        log.warn({ room, err: error }, "could not store messages yet, trying again");
+      },
+    });
+    const processor = new BatchProcessor({
+      connection,
+      store,
+      knowledge,
+      metrics: counted,
+      log,
+      signal: abandon.signal,
+    });
+    const queue = new Queue({
+      connection,
+      partitions: settings.partitions,
+      slots: settings.slots,
+      onDelivery: (delivery) => processor.process(delivery),
+      onReturned: () => counted.returned.inc(),
+    });
+    metrics.gauge("worker_batches_at_work", "Batches being stored right now", () => queue.working);
+    void (async () => {
+      for await (const status of connection.status()) if (status.type === "reconnect") queue.renew();
+    })();
+    return new Worker(queue, abandon, timer);
+  }
+
+  /** Takes nothing more, finishes what it holds, or gives it back if that takes too long. */
+  async stop(): Promise<void> {
+    const timer = setTimeout(() => this.#abandon.abort(), finishTime);
+    await this.#queue.stop();
+    clearTimeout(timer);
+    clearInterval(this.#timer);
+  }
+}
