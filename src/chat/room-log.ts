@@ -12,6 +12,8 @@ export type StoredSection = {
   readonly batch: BatchId | undefined;
   /** As encodeProducers writes them. */
   readonly producers: string | undefined;
+  /** When it was stored, by the stream's clock, in milliseconds since the epoch. */
+  readonly time: number;
   readonly payload: Uint8Array;
 };
 
@@ -25,10 +27,13 @@ function sequenceHeader(all: MsgHdrs, name: string): number | undefined {
   return text === "" ? undefined : Number(text);
 }
 
+const storedTime = (all: MsgHdrs): number => Date.parse(all.get("Nats-Time-Stamp"));
+
 function fromHeaders(
   all: MsgHdrs,
   sequence: number,
   previous: number | undefined,
+  time: number,
   payload: Uint8Array,
 ): StoredSection {
   return {
@@ -36,6 +41,7 @@ function fromHeaders(
     previous,
     batch: parseBatchId(all.get(headers.batch)),
     producers: all.get(headers.producers),
+    time,
     payload,
   };
 }
@@ -45,17 +51,30 @@ export function fromLive(message: Msg): StoredSection | undefined {
   const all = message.headers;
   const sequence = all && sequenceHeader(all, "Nats-Sequence");
   if (all === undefined || sequence === undefined) return undefined;
-  return fromHeaders(all, sequence, sequenceHeader(all, "Nats-Last-Sequence"), message.data);
+  return fromHeaders(all, sequence, sequenceHeader(all, "Nats-Last-Sequence"), storedTime(all), message.data);
 }
 
 /** The section that a direct get returned with its position in headers. */
 const fromDirect = (message: Msg, all: MsgHdrs): StoredSection =>
-  fromHeaders(all, Number(all.get("Nats-Sequence")), sequenceHeader(all, expectedSequence), message.data);
+  fromHeaders(
+    all,
+    Number(all.get("Nats-Sequence")),
+    sequenceHeader(all, expectedSequence),
+    storedTime(all),
+    message.data,
+  );
 
-function fromStored({ header, seq, data }: StoredMsg): StoredSection {
+function fromStored({ header, seq, time, data }: StoredMsg): StoredSection {
   return header === undefined
-    ? { sequence: seq, previous: undefined, batch: undefined, producers: undefined, payload: data }
-    : fromHeaders(header, seq, sequenceHeader(header, expectedSequence), data);
+    ? {
+        sequence: seq,
+        previous: undefined,
+        batch: undefined,
+        producers: undefined,
+        time: +time,
+        payload: data,
+      }
+    : fromHeaders(header, seq, sequenceHeader(header, expectedSequence), +time, data);
 }
 
 /** Reads the ChatRooms stream. Every method rejects when NATS does not answer in time. */
@@ -98,6 +117,17 @@ export class RoomLog {
       max_bytes: 2 * 1024 * 1024,
     });
     return messages.map((message) => fromDirect(message, message.headers as MsgHdrs));
+  }
+
+  /** The room's last section before `sequence`, found without its back-pointer; undefined when there is none. */
+  async before(room: string, sequence: number): Promise<StoredSection | undefined> {
+    let found: StoredSection | undefined;
+    for (;;) {
+      const sections = await this.from(room, (found?.sequence ?? 0) + 1);
+      const earlier = sections.filter((section) => section.sequence < sequence);
+      found = earlier.at(-1) ?? found;
+      if (earlier.length < sections.length || sections.length === 0) return found;
+    }
   }
 
   /** The last sequences of up to 1,000 rooms, by any replica (so perhaps too low); rooms without one left out. */

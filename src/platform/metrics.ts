@@ -18,6 +18,21 @@ export class Metrics {
     return new Counter({ name: `disroom_${name}`, help, labelNames, registers: [this.registry] });
   }
 
+  /** A counter for what happens hundreds of thousands of times a second: add to `count`. */
+  tally(name: string, help: string): { count: number } {
+    const tally = { count: 0 };
+    const counter = new Counter({
+      name: `disroom_${name}`,
+      help,
+      registers: [this.registry],
+      collect: () => {
+        counter.reset();
+        counter.inc(tally.count);
+      },
+    });
+    return tally;
+  }
+
   /** `collect`, where given, is asked for the value at every scrape. */
   gauge(name: string, help: string, collect?: () => number): Gauge {
     const gauge: Gauge = new Gauge({

@@ -1,0 +1,223 @@
+import { type NatsConnection, headers as newHeaders, RequestError } from "@nats-io/transport-node";
+import { formatBatchId } from "../chat/batch.ts";
+import { headers, ingressSubject } from "../chat/subjects.ts";
+import type { Log } from "../platform/log.ts";
+import type { ServerMetrics } from "./metrics.ts";
+import { type EncodedBatch, OutgoingBatch, type Sender } from "./outgoing-batch.ts";
+
+/**
+ * A partial batch is sent only while fewer than this many are unfinished, that is, not yet stored in their
+ * rooms. Clocked by the answer of the queue alone, small batches pile up in it faster than they can be
+ * taken; with two, one is being stored while the next is on its way.
+ */
+const unfinishedLimit = 2;
+/** How long one publish may take before it is tried again under the same id, in milliseconds. */
+const attemptTimeout = 2000;
+const retryDelay = 100;
+/** What a waiting message costs in memory beyond its text, in bytes. */
+const messageOverhead = 160;
+/** JetStream could not store a message: the stream is full, or its disk is. */
+const storeFailed = 10077;
+
+export type PublisherOptions = {
+  readonly connection: NatsConnection;
+  readonly incarnation: string;
+  readonly bufferBytes: number;
+  /** How long a sender waits, in milliseconds. */
+  readonly sendTimeout: number;
+  readonly metrics: ServerMetrics;
+  readonly log: Log;
+};
+
+/**
+ * One partition's accepted messages on their way into the queue.
+ *
+ * 1. One publish is under way at a time, retried under the same id until it is answered or nobody waits for
+ *    it any more; a later batch never overtakes it.
+ * 2. Each message has one outcome: stored, refused (no attempt can have stored it), or not confirmed.
+ * 3. What waits is bounded: `accept` says no, and `whenDrained` says when to ask again.
+ */
+export class PartitionPublisher {
+  readonly #partition: number;
+  readonly #options: PublisherOptions;
+  /** Batches that wait to be published; only the last still takes messages. */
+  readonly #waiting: OutgoingBatch[] = [];
+  #publishing = false;
+  /** Published batches whose outcome is open, and the one being published, by counter. */
+  readonly #unfinished = new Map<number, OutgoingBatch>();
+  #counter = 0;
+  #bytes = 0;
+  #scheduled = false;
+  readonly #drained: (() => void)[] = [];
+
+  constructor(partition: number, options: PublisherOptions) {
+    this.#partition = partition;
+    this.#options = options;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0 && this.#unfinished.size === 0;
+  }
+
+  /** Takes a message's JSON line; false when the buffer is full. */
+  accept(room: string, line: string, sender: Sender): boolean {
+    if (this.#bytes >= this.#options.bufferBytes) return false;
+    const bytes = Buffer.byteLength(line);
+    const now = performance.now();
+    let batch = this.#waiting.at(-1);
+    if (batch === undefined || !batch.hasRoomFor(bytes)) {
+      batch = new OutgoingBatch(now);
+      this.#waiting.push(batch);
+    }
+    batch.add(room, line, bytes, sender, now);
+    this.#bytes += bytes + messageOverhead;
+    // What other sockets have ready in this turn of the event loop joins the batch.
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#send();
+      });
+    }
+    return true;
+  }
+
+  /** Calls back once, when `accept` is worth another try. */
+  whenDrained(callback: () => void): void {
+    this.#drained.push(callback);
+  }
+
+  /** The part of batch `counter` for `room` is stored and its members have it. */
+  stored(counter: number, room: string): void {
+    const batch = this.#unfinished.get(counter);
+    if (batch === undefined) return;
+    batch.stored(room);
+    this.#options.metrics.deliverySeconds.observe((performance.now() - batch.oldest) / 1000);
+    if (batch.answered) this.#finish(batch);
+  }
+
+  /** The part of batch `counter` for `room` was set aside. */
+  refused(counter: number, room: string, reason: string): void {
+    this.#unfinished.get(counter)?.refused(room, `message not stored: ${reason}`);
+  }
+
+  /** A worker is through with batch `counter`. */
+  finished(counter: number): void {
+    const batch = this.#unfinished.get(counter);
+    if (batch?.answered) this.#finish(batch);
+  }
+
+  /** When the oldest message was accepted that waits here, by performance.now(); undefined if none does. */
+  oldestWaiting(): number | undefined {
+    for (const batch of this.#batches()) {
+      const oldest = batch.oldestWaiting();
+      if (oldest !== undefined) return oldest;
+    }
+    return undefined;
+  }
+
+  /** Tells the senders who have waited too long at `now` (performance.now()). */
+  expire(now: number): void {
+    const deadline = now - this.#options.sendTimeout;
+    for (const batch of [...this.#batches()]) {
+      if (batch.oldest > deadline) return;
+      batch.expire(
+        deadline,
+        batch.mayBeQueued
+          ? "message not confirmed, it may still appear"
+          : "message not stored: the message queue does not answer",
+      );
+      if (batch.answered) this.#finish(batch);
+    }
+  }
+
+  *#batches(): Iterable<OutgoingBatch> {
+    yield* this.#unfinished.values();
+    yield* this.#waiting;
+  }
+
+  #finish(batch: OutgoingBatch): void {
+    if (!this.#unfinished.delete(batch.counter)) {
+      const index = this.#waiting.indexOf(batch);
+      if (index < 0) return;
+      this.#waiting.splice(index, 1);
+    }
+    this.#release(batch);
+    this.#send();
+  }
+
+  #release(batch: OutgoingBatch): void {
+    this.#bytes -= batch.bytes + batch.messages * messageOverhead;
+    if (this.#drained.length === 0 || this.#bytes > this.#options.bufferBytes / 2) return;
+    for (const callback of this.#drained.splice(0)) callback();
+  }
+
+  #send(): void {
+    const batch = this.#waiting[0];
+    if (this.#publishing || batch === undefined) return;
+    // More than one waiting: the first is as full as it gets.
+    if (this.#waiting.length === 1 && !batch.full && this.#unfinished.size >= unfinishedLimit) return;
+    this.#waiting.shift();
+    const encoded = batch.encode();
+    if (encoded === undefined) {
+      this.#release(batch);
+      return this.#send();
+    }
+    batch.counter = ++this.#counter;
+    this.#unfinished.set(batch.counter, batch);
+    this.#publishing = true;
+    void this.#publish(batch, encoded).then(() => {
+      this.#publishing = false;
+      this.#send();
+    });
+  }
+
+  /** Resolves when the batch is in the queue, was refused, or nobody waits for it any more. */
+  async #publish(batch: OutgoingBatch, { payload, sections }: EncodedBatch): Promise<void> {
+    const { connection, incarnation, metrics, log } = this.#options;
+    const id = { producer: incarnation, partition: this.#partition, counter: batch.counter };
+    const all = newHeaders();
+    all.set(headers.batch, formatBatchId(id));
+    all.set(headers.created, String(Date.now()));
+    all.set(headers.sections, sections);
+    const started = performance.now();
+    for (let attempt = 1; !batch.answered; attempt++) {
+      if (attempt > 1) metrics.publishRetries.inc();
+      const heldBefore = batch.mayBeQueued;
+      batch.mayBeQueued = true;
+      try {
+        const answer = await connection.request(ingressSubject(this.#partition), payload, {
+          headers: all,
+          timeout: attemptTimeout,
+        });
+        const { error } = answer.json<{ error?: { err_code: number; description: string } }>();
+        if (error === undefined) {
+          metrics.publishSeconds.observe((performance.now() - started) / 1000);
+          metrics.batchMessages.observe(batch.messages);
+          return;
+        }
+        log.warn({ partition: this.#partition, error: error.description }, "the queue refused a batch");
+        batch.mayBeQueued = heldBefore;
+        if (error.err_code === storeFailed && !heldBefore) {
+          batch.refusedWhole(`message not stored: ${plainReason(error.description)}`);
+          this.#finish(batch);
+          return;
+        }
+      } catch (error) {
+        // Nobody listens: no stream can have it. With any other error, the answer may just have got lost.
+        if (error instanceof RequestError && error.isNoResponders()) batch.mayBeQueued = heldBefore;
+        log.warn({ partition: this.#partition, attempt, err: error }, "the queue did not take a batch yet");
+      }
+      await new Promise((resolve) => setTimeout(resolve, retryDelay));
+    }
+  }
+}
+
+const plainReason = (description: string): string =>
+  description.includes("maximum bytes exceeded")
+    ? "the message queue is full, try again later"
+    : `the message queue cannot store it (${description})`;

@@ -1,0 +1,81 @@
+import { encodeMessage } from "../chat/message.ts";
+import { partitionOf } from "../chat/partition.ts";
+import type { StoredNotice } from "../chat/stored-notice.ts";
+import type { Sender } from "./outgoing-batch.ts";
+import { PartitionPublisher, type PublisherOptions } from "./partition-publisher.ts";
+
+/** How often it is looked whether senders have waited too long, in milliseconds. */
+const expiryInterval = 250;
+
+/** Takes accepted messages to the queue, a publisher per partition. */
+export class Publisher {
+  readonly #partitions: PartitionPublisher[];
+  readonly #timer: NodeJS.Timeout;
+  #now = 0;
+  #timestamp = "";
+
+  constructor(partitions: number, options: PublisherOptions) {
+    this.#partitions = Array.from(
+      { length: partitions },
+      (_, index) => new PartitionPublisher(index, options),
+    );
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      for (const partition of this.#partitions) partition.expire(now);
+    }, expiryInterval);
+  }
+
+  /** The publisher of a room's partition. */
+  of(room: string): PartitionPublisher {
+    return this.#partitions[partitionOf(room, this.#partitions.length)] as PartitionPublisher;
+  }
+
+  /** Takes a message to a publisher that `of(room)` has given; false when its buffer is full. */
+  accept(
+    publisher: PartitionPublisher,
+    room: string,
+    user: string,
+    content: string,
+    sender: Sender,
+  ): boolean {
+    const now = Date.now();
+    if (now !== this.#now) {
+      this.#now = now;
+      this.#timestamp = new Date(now).toISOString();
+    }
+    return publisher.accept(room, encodeMessage(room, user, content, this.#timestamp), sender);
+  }
+
+  /** The part of a batch of this server for `room` has been delivered. */
+  stored(partition: number, counter: number, room: string): void {
+    this.#partitions[partition]?.stored(counter, room);
+  }
+
+  /** A worker is through with a batch of this server; `isDelivered` says whether a room's members have it. */
+  noticed(notice: StoredNotice, isDelivered: (room: string, sequence: number) => boolean): void {
+    const partition = this.#partitions[notice.partition];
+    if (partition === undefined) return;
+    for (const [room, sequence] of notice.rooms) {
+      if (isDelivered(room, sequence)) partition.stored(notice.counter, room);
+    }
+    for (const [room, reason] of notice.refused ?? []) partition.refused(notice.counter, room, reason);
+    partition.finished(notice.counter);
+  }
+
+  get bytes(): number {
+    return this.#partitions.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Seconds since the oldest message was accepted that still waits; 0 when none does. */
+  lagSeconds(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const partition of this.#partitions) {
+      oldest = Math.min(oldest, partition.oldestWaiting() ?? Number.POSITIVE_INFINITY);
+    }
+    return Number.isFinite(oldest) ? Math.max(0, (performance.now() - oldest) / 1000) : 0;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,183 @@
+import type { BatchId } from "../chat/batch.ts";
+import { decodeMessages, liveLine } from "../chat/message.ts";
+import type { RoomLog, StoredSection } from "../chat/room-log.ts";
+import type { Log } from "../platform/log.ts";
+import type { ServerMetrics } from "./metrics.ts";
+import { RoomCursor } from "./room-cursor.ts";
+
+const unavailableLine = "* Some messages are no longer available\n";
+const firstBackoff = 50;
+const longestBackoff = 1000;
+
+/** A connection that has joined the room. `write` never blocks. */
+export type Member = { write(data: Buffer): void };
+
+export type RoomOptions = {
+  readonly log: RoomLog;
+  readonly metrics: ServerMetrics;
+  readonly logger: Log;
+  /** A batch's part for this room was written to all members. */
+  readonly onDelivered: (batch: BatchId, room: string) => void;
+  /** A section that no worker of ours stored: it is passed over. */
+  readonly onForeign: (room: string, section: StoredSection) => void;
+};
+
+/**
+ * A room with members on this server: gets its sections from the live subject, in any order, perhaps with
+ * holes, and hands the log's messages to its members in the log's order, each once.
+ *
+ * 1. Only the section that follows the last one is delivered. Anything else moves the target up to which the
+ *    log is read, and the log says what comes next.
+ * 2. All that is delivered within one turn of the event loop goes to each member in one write.
+ */
+export class Room {
+  readonly id: string;
+  readonly members = new Set<Member>();
+  readonly #options: RoomOptions;
+  readonly #cursor = new RoomCursor();
+  /** The highest sequence that is known to exist. */
+  #target = 0;
+  #reading = true;
+  #closed = false;
+  #text = "";
+  #messages = 0;
+  #delivered: BatchId[] = [];
+  #scheduled = false;
+
+  constructor(id: string, options: RoomOptions) {
+    this.id = id;
+    this.#options = options;
+  }
+
+  /** The sequence of the last section that was delivered. */
+  get last(): number {
+    return this.#cursor.last;
+  }
+
+  /** Begins behind the last section of the log; what arrived meanwhile follows. */
+  begin(last: StoredSection | undefined): void {
+    this.#cursor.begin(last);
+    this.#reading = false;
+    this.expect(this.#target);
+  }
+
+  /** A section came over the live subject. */
+  receive(section: StoredSection): void {
+    if (section.sequence > this.#target) this.#target = section.sequence;
+    if (this.#reading) return;
+    switch (this.#cursor.locate(section)) {
+      case "next":
+        return this.#deliver(section);
+      case "seen":
+        return this.#cursor.advance(section);
+      case "gap":
+        return this.expect(this.#target);
+      case "restart":
+        return this.restart(section.sequence);
+    }
+  }
+
+  /** The log reaches up to `sequence`: what was not delivered of it is read from there. */
+  expect(sequence: number): void {
+    if (sequence > this.#target) this.#target = sequence;
+    if (this.#reading || this.#closed || this.#target <= this.#cursor.last) return;
+    this.#reading = true;
+    this.#options.metrics.gapRepairs.inc();
+    void this.#readToTarget().then(() => {
+      this.#reading = false;
+      this.expect(this.#target);
+    });
+  }
+
+  /** The stream is another one, and reaches up to `sequence`: delivers what is unknown of it. */
+  restart(sequence: number): void {
+    this.#options.metrics.roomRestarts.inc();
+    this.#options.logger.warn({ room: this.id }, "the room's log started anew");
+    this.#cursor.restart();
+    this.#target = sequence;
+    this.expect(sequence);
+  }
+
+  /** Writes what waits for the end of this turn at once. */
+  flush(): void {
+    if (this.#text !== "") {
+      const data = Buffer.from(this.#text);
+      this.#options.metrics.delivered.count += this.#messages * this.members.size;
+      this.#text = "";
+      this.#messages = 0;
+      for (const member of this.members) member.write(data);
+    }
+    const delivered = this.#delivered;
+    this.#delivered = [];
+    for (const batch of delivered) this.#options.onDelivered(batch, this.id);
+  }
+
+  close(): void {
+    this.flush();
+    this.#closed = true;
+  }
+
+  /** Reads the log from the last delivered section up to the target, for as long as that takes. */
+  async #readToTarget(): Promise<void> {
+    const { log, logger } = this.#options;
+    for (let backoff = firstBackoff; !this.#closed && this.#target > this.#cursor.last; ) {
+      try {
+        const sections = await log.from(this.id, this.#cursor.last + 1);
+        if (sections.length > 0) {
+          for (const section of sections) this.#deliverFromLog(section);
+          backoff = firstBackoff;
+          continue;
+        }
+        // Either retention has removed them, or the replica that answered lags.
+        const last = await log.last(this.id);
+        if (last === undefined || last.sequence < this.#target) {
+          this.#sayUnavailable();
+          this.#cursor.skipTo(this.#target);
+          continue;
+        }
+      } catch (error) {
+        logger.warn({ room: this.id, err: error }, "could not read missed messages yet");
+      }
+      await new Promise((resolve) => setTimeout(resolve, backoff));
+      backoff = Math.min(backoff * 2, longestBackoff);
+    }
+  }
+
+  #deliverFromLog(section: StoredSection): void {
+    const position = this.#cursor.locate(section);
+    if (position === "gap") this.#sayUnavailable();
+    if (position === "gap" || position === "next") this.#deliver(section);
+    else this.#cursor.advance(section);
+  }
+
+  #sayUnavailable(): void {
+    this.#options.metrics.unavailable.inc();
+    this.#write(unavailableLine);
+  }
+
+  #deliver(section: StoredSection): void {
+    this.#cursor.advance(section);
+    const { batch } = section;
+    if (batch === undefined) return this.#options.onForeign(this.id, section);
+    try {
+      const messages = decodeMessages(section.payload);
+      let text = "";
+      for (const message of messages) text += liveLine(message);
+      this.#messages += messages.length;
+      this.#delivered.push(batch);
+      this.#write(text);
+    } catch {
+      this.#options.onForeign(this.id, section);
+    }
+  }
+
+  #write(text: string): void {
+    this.#text += text;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+}

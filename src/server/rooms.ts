@@ -1,0 +1,196 @@
+import type { NatsConnection, Subscription } from "@nats-io/transport-node";
+import { fromLive, type RoomLog } from "../chat/room-log.ts";
+import { liveSubject, roomsStream } from "../chat/subjects.ts";
+import type { Log } from "../platform/log.ts";
+import { subscribe } from "../platform/nats.ts";
+import { Room, type RoomOptions } from "./room.ts";
+
+/** How many rooms are asked about at once. */
+const checkSize = 500;
+/** A room that was just opened is checked after this long, in ms: a flush proves interest at one node only. */
+const secondCheckDelay = 1000;
+
+type OpenRoom = {
+  readonly room: Room;
+  readonly subscription: Subscription;
+  readonly opened: Promise<void>;
+  /** How many sessions have it open. */
+  users: number;
+};
+
+export type RoomsOptions = RoomOptions & {
+  readonly connection: NatsConnection;
+  /** How often the rooms are compared with their log, in milliseconds. */
+  readonly checkInterval: number;
+  readonly onOpened: (room: string) => void;
+  readonly onClosed: (room: string) => void;
+};
+
+/** The rooms that have members on this server: one core subscription each, and no consumer. */
+export class Rooms {
+  readonly #options: RoomsOptions;
+  readonly #log: RoomLog;
+  readonly #logger: Log;
+  readonly #open = new Map<string, OpenRoom>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #advisories: Subscription;
+  #justOpened = new Set<string>();
+  /** When ChatRooms was created, and its last sequence at the last full check. */
+  #created: string | undefined;
+  #checkedUpTo = -1;
+  #checking = false;
+  #checkAgain = false;
+
+  constructor(options: RoomsOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#logger = options.logger;
+    this.#timer = setInterval(() => this.check(), options.checkInterval);
+    this.#advisories = subscribe(
+      options.connection,
+      `$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${roomsStream}`,
+      () => this.check(),
+    );
+    void this.#checkOnReconnect();
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get(id: string): Room | undefined {
+    return this.#open.get(id)?.room;
+  }
+
+  /** The room, up to date, until `release`. Rejects when NATS does not answer. */
+  async acquire(id: string): Promise<Room> {
+    let open = this.#open.get(id);
+    if (open === undefined) {
+      const room = new Room(id, this.#options);
+      const subscription = subscribe(this.#options.connection, liveSubject(id), (message) => {
+        const section = fromLive(message);
+        if (section !== undefined) room.receive(section);
+      });
+      open = { room, subscription, opened: this.#begin(room), users: 0 };
+      this.#open.set(id, open);
+      this.#options.onOpened(id);
+    }
+    open.users++;
+    try {
+      await open.opened;
+      return open.room;
+    } catch (error) {
+      this.release(id);
+      throw error;
+    }
+  }
+
+  /** To be called once for each `acquire` that resolved. */
+  release(id: string): void {
+    const open = this.#open.get(id);
+    if (open === undefined || --open.users > 0) return;
+    open.subscription.unsubscribe();
+    open.room.close();
+    this.#open.delete(id);
+    this.#options.onClosed(id);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#advisories.unsubscribe();
+    for (const { room, subscription } of this.#open.values()) {
+      subscription.unsubscribe();
+      room.close();
+    }
+    this.#open.clear();
+  }
+
+  /** Looks for messages that got lost on the way here: a lost last message shows no gap. */
+  check(): void {
+    if (this.#checking) {
+      this.#checkAgain = true;
+      return;
+    }
+    this.#checking = true;
+    void this.#checkAll()
+      .catch((error: Error) =>
+        this.#logger.warn({ err: error }, "could not compare the rooms with their log"),
+      )
+      .then(() => {
+        this.#checking = false;
+        if (!this.#checkAgain) return;
+        this.#checkAgain = false;
+        this.check();
+      });
+  }
+
+  /** Subscribed is what the room is already; behind the flush, the server knows it. */
+  async #begin(room: Room): Promise<void> {
+    await this.#flush();
+    room.begin(await this.#log.last(room.id));
+    if (this.#justOpened.size === 0) {
+      setTimeout(() => {
+        const rooms = [...this.#justOpened];
+        this.#justOpened = new Set();
+        this.#compare(rooms).catch((error: Error) =>
+          this.#logger.warn({ err: error }, "could not check rooms that were just opened"),
+        );
+      }, secondCheckDelay).unref();
+    }
+    this.#justOpened.add(room.id);
+  }
+
+  async #flush(): Promise<void> {
+    const timeout = Promise.withResolvers<never>();
+    const timer = setTimeout(() => timeout.reject(new Error("NATS does not answer")), 2000);
+    try {
+      await Promise.race([this.#options.connection.flush(), timeout.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #checkAll(): Promise<void> {
+    const { created, lastSequence } = await this.#log.state();
+    if (this.#created !== undefined && created !== this.#created) {
+      await this.#restart();
+    }
+    this.#created = created;
+    if (lastSequence === this.#checkedUpTo) return;
+    await this.#compare([...this.#open.keys()]);
+    this.#checkedUpTo = lastSequence;
+  }
+
+  /** ChatRooms is another one: its rooms hold what it says, and nothing else. */
+  async #restart(): Promise<void> {
+    for (const { room } of [...this.#open.values()]) {
+      room.restart((await this.#log.last(room.id))?.sequence ?? 0);
+    }
+  }
+
+  async #compare(ids: readonly string[]): Promise<void> {
+    for (let start = 0; start < ids.length; start += checkSize) {
+      const found = await this.#log.lastSequences(ids.slice(start, start + checkSize));
+      for (const [id, sequence] of found) {
+        const room = this.get(id);
+        if (room === undefined) continue;
+        room.expect(sequence);
+        if (sequence < room.last) await this.#checkLower(room);
+      }
+    }
+  }
+
+  /** A log that ends before what was delivered: the replica that answered lags, or the stream was restored. */
+  async #checkLower(room: Room): Promise<void> {
+    const last = await this.#log.last(room.id);
+    if (last !== undefined && last.sequence < room.last) room.receive(last);
+  }
+
+  async #checkOnReconnect(): Promise<void> {
+    for await (const status of this.#options.connection.status()) {
+      if (status.type !== "reconnect") continue;
+      this.#checkedUpTo = -1;
+      this.check();
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { newIncarnation } from "../chat/batch.ts";
+import { setAside } from "../chat/dead-letters.ts";
+import { agreeOnPartitions } from "../chat/partition-count.ts";
+import { RoomLog, type StoredSection } from "../chat/room-log.ts";
+import { decodeStoredNotice, type StoredNotice } from "../chat/stored-notice.ts";
+import { roomSubject, storedSubject } from "../chat/subjects.ts";
+import { subscribe } from "../platform/nats.ts";
+import type { RoleContext } from "../platform/role.ts";
+import type { ValuesOf } from "../platform/settings.ts";
+import { History } from "./history.ts";
+import { Listener } from "./listener.ts";
+import { serverMetrics } from "./metrics.ts";
+import { Presence } from "./presence/presence.ts";
+import type { PresenceEvent } from "./presence/presence-event.ts";
+import { Publisher } from "./publisher.ts";
+import { Rooms } from "./rooms.ts";
+import { Session } from "./session.ts";
+import type { serverSettings } from "./settings.ts";
+
+/** How much later than a notice of its being stored a live message may come, in ms, before it counts as lost. */
+const liveDelay = 100;
+
+/** A chat server: accepts connections, takes messages to the queue, and hands rooms' messages to members. */
+export class Server {
+  readonly #sessions = new Map<string, Session>();
+  readonly #incarnation = newIncarnation();
+  readonly #context: RoleContext;
+  readonly #rooms: Rooms;
+  readonly #publisher: Publisher;
+  readonly #presence: Presence;
+  readonly #counted;
+  #nextSession = 0;
+  #listener: Listener | undefined;
+
+  private constructor(context: RoleContext, settings: ValuesOf<typeof serverSettings>, log: RoomLog) {
+    const { connection, metrics, log: logger } = context;
+    this.#context = context;
+    this.#counted = serverMetrics(metrics);
+    this.#publisher = new Publisher(settings.partitions, {
+      connection,
+      incarnation: this.#incarnation,
+      bufferBytes: settings.partitionBufferBytes,
+      sendTimeout: settings.sendTimeout,
+      metrics: this.#counted,
+      log: logger,
+    });
+    this.#rooms = new Rooms({
+      connection,
+      log,
+      logger,
+      metrics: this.#counted,
+      checkInterval: settings.roomCheckInterval,
+      onDelivered: (batch, room) => {
+        if (batch.producer === this.#incarnation)
+          this.#publisher.stored(batch.partition, batch.counter, room);
+      },
+      onOpened: (room) => this.#presence.watch(room),
+      onClosed: (room) => this.#presence.unwatch(room),
+      onForeign: (room, section) => void this.#setAside(room, section),
+    });
+    this.#presence = new Presence({
+      redisUrl: settings.redisUrl,
+      incarnation: this.#incarnation,
+      leaseMilliseconds: settings.presenceLease,
+      log: logger,
+      metrics,
+      onEvent: (event) => this.#tellPresence(event),
+    });
+    subscribe(connection, storedSubject(this.#incarnation), (message) => {
+      const notice = decodeStoredNotice(message.string());
+      if (notice !== undefined) this.#noticed(notice);
+    });
+    metrics.gauge("rooms", "Rooms with members on this server", () => this.#rooms.size);
+    metrics.gauge("connections", "Open chat connections", () => this.#listener?.connections ?? 0);
+    metrics.gauge(
+      "buffer_bytes",
+      "Bytes of accepted messages that are not stored yet",
+      () => this.#publisher.bytes,
+    );
+    metrics.gauge("buffer_lag_seconds", "Age of the oldest accepted message that is not stored yet", () =>
+      this.#publisher.lagSeconds(),
+    );
+  }
+
+  static async start(context: RoleContext, settings: ValuesOf<typeof serverSettings>): Promise<Server> {
+    const { connection, log, signal } = context;
+    const jetstream = await jetstreamManager(connection, { checkAPI: false, timeout: 2000 });
+    await agreeOnPartitions(jetstream, settings.partitions, log, signal);
+    const roomLog = new RoomLog(connection, jetstream);
+    const server = new Server(context, settings, roomLog);
+    await server.#presence.start();
+    await server.#listen(settings, roomLog);
+    return server;
+  }
+
+  /** Accepts nothing more, answers what it has accepted, and says goodbye to its members. */
+  async stop(): Promise<void> {
+    this.#listener?.stop();
+    await Promise.all([...this.#sessions.values()].map((session) => session.restart()));
+    await this.#presence.stop();
+    this.#publisher.close();
+    this.#rooms.close();
+  }
+
+  async #listen(settings: ValuesOf<typeof serverSettings>, log: RoomLog): Promise<void> {
+    const history = new History(log);
+    this.#listener = await Listener.start({
+      ...settings,
+      onRefused: () => this.#counted.connectionsRefused.inc(),
+      onConnection: (socket) => {
+        this.#counted.connectionsTotal.inc();
+        const id = (this.#nextSession++).toString(36);
+        const session = new Session(id, socket, {
+          settings,
+          history,
+          rooms: this.#rooms,
+          publisher: this.#publisher,
+          presence: this.#presence,
+          metrics: this.#counted,
+          log: this.#context.log,
+        });
+        this.#sessions.set(id, session);
+        void session.ended.promise.then(() => this.#sessions.delete(id));
+      },
+    });
+    this.#context.log.info({ chat: `${settings.host}:${this.#listener.port}` }, "accepting connections");
+  }
+
+  #noticed(notice: StoredNotice): void {
+    this.#publisher.noticed(notice, (id, sequence) => {
+      const room = this.#rooms.get(id);
+      if (room === undefined) return true;
+      if (room.last >= sequence) {
+        room.flush();
+        return true;
+      }
+      // Its echo is on its way here, or lost.
+      setTimeout(() => this.#rooms.get(id)?.expect(sequence), liveDelay).unref();
+      return false;
+    });
+  }
+
+  #tellPresence({ kind, room, user, session }: PresenceEvent): void {
+    const members = this.#rooms.get(room)?.members;
+    if (members === undefined) return;
+    const own = session === undefined ? undefined : this.#sessions.get(session);
+    const line = Buffer.from(`* ${user} ${kind} ${room}\n`);
+    for (const member of members) if (member !== own) member.write(line);
+  }
+
+  async #setAside(room: string, { sequence, payload }: StoredSection): Promise<void> {
+    const { connection, log } = this.#context;
+    this.#counted.foreign.inc();
+    const reason = "it is not of a chat server's making";
+    log.warn({ room, sequence, reason }, "passed over a message in a room");
+    try {
+      const subject = roomSubject(room);
+      await setAside(connection, { origin: "rooms", subject, sequence, reason, headers: undefined, payload });
+    } catch (error) {
+      log.warn({ room, sequence, err: error }, "could not set a message aside; it stays in the room's log");
+    }
+  }
+}
