@@ -99,16 +99,12 @@ export class RoomStore {
     const counters = decodeProducers(last.producers);
     if (counters !== undefined) return { sequence: last.sequence, counters };
     // Somebody else wrote to the room. The counters stand in the last message of ours before that.
-    let found: KnownRoom["counters"] = new Map();
-    for (let next = 1; next <= last.sequence; ) {
-      const sections = await this.#options.log.from(room, next);
-      if (sections.length === 0) throw new Error(`the log of room ${room} ended before ${last.sequence}`);
-      for (const section of sections) {
-        found = decodeProducers(section.producers) ?? found;
-        next = section.sequence + 1;
-      }
+    for (let earlier: StoredSection | undefined = last; earlier !== undefined; ) {
+      earlier = await this.#options.log.before(room, earlier.sequence);
+      const found = decodeProducers(earlier?.producers);
+      if (found !== undefined) return { sequence: last.sequence, counters: found };
     }
-    return { sequence: last.sequence, counters: found };
+    return { sequence: last.sequence, counters: new Map() };
   }
 
   /** The sequence under which the section is stored now; undefined when the fence refused it. */
