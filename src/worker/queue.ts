@@ -95,7 +95,8 @@ export class Queue {
   }
 
   #receive(message: Msg): void {
-    const partition = Number(message.subject.slice(this.#inbox.length + 1));
+    // A batch comes under its own subject, a status under the pull's inbox: both end in the partition.
+    const partition = Number(message.subject.slice(message.subject.lastIndexOf(".") + 1));
     const delivery = deliveryOf(message, partition, this.#options.connection);
     if (delivery === undefined) {
       // 404 and 408: nothing came within the pull's time. Anything else: no leader or no consumer right now.

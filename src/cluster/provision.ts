@@ -1,0 +1,140 @@
+import {
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type JetStreamManager,
+  jetstreamManager,
+} from "@nats-io/jetstream";
+import { errors, type NatsConnection } from "@nats-io/transport-node";
+import { ingressStream, partitionsMetadata } from "../chat/subjects.ts";
+import { consumersOf, streamsOf, type WantedConsumer, type WantedStream } from "./streams.ts";
+import type { ChatClusterSpec } from "./types.ts";
+
+/** What exists was made for another partition count; a person has to decide. */
+export class PartitionMismatch extends Error {}
+
+/** Names of the streams and consumers that were made or changed. */
+export type Provisioned = { readonly created: string[]; readonly updated: string[] };
+
+/** Requests under way at once: a cluster answers each only after a vote. */
+const requestsAtOnce = 8;
+
+/**
+ * Makes the streams and consumers of `spec`, or changes those that differ; never deletes one. What is right
+ * already is not written again. Throws PartitionMismatch before anything is touched.
+ */
+export async function provisionStreams(
+  connection: NatsConnection,
+  spec: ChatClusterSpec,
+): Promise<Provisioned> {
+  await checkLeader(connection);
+  const manager = await jetstreamManager(connection, { timeout: 3000, checkAPI: false });
+  const provisioned: Provisioned = { created: [], updated: [] };
+  await checkPartitions(manager, spec.workers.partitions);
+  for (const stream of streamsOf(spec)) {
+    await named(`stream ${stream.name}`, provisionStream(manager, stream, provisioned));
+  }
+  const existing = new Map<string, object>();
+  for await (const { name, config } of manager.consumers.list(ingressStream)) existing.set(name, config);
+  const waiting = consumersOf(spec);
+  const provisionNext = async (): Promise<void> => {
+    for (let consumer = waiting.shift(); consumer !== undefined; consumer = waiting.shift()) {
+      const name = consumer.durable_name;
+      await named(`consumer ${name}`, provisionConsumer(manager, consumer, existing.get(name), provisioned));
+    }
+  };
+  await Promise.all(Array.from({ length: requestsAtOnce }, provisionNext));
+  return provisioned;
+}
+
+/**
+ * Whether an error of provisionStreams is of the kind that passes: the servers are still finding each other
+ * or choosing a leader. Where a node stays away, it does not.
+ */
+export function isTemporary(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof errors.TimeoutError || at instanceof errors.NoRespondersError) return true;
+    if (at instanceof JetStreamApiError && temporaryCodes.has(at.code)) return true;
+  }
+  return false;
+}
+
+/** Incomplete results, too few peers, no leader yet, not the leader, stream offline (nats-server's errors.json). */
+const temporaryCodes: ReadonlySet<number> = new Set([10004, 10005, 10008, 10009, 10118]);
+
+/** While a cluster has no leader nobody answers; asked with little patience, so that the caller can ask again. */
+async function checkLeader(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection, { timeout: 500, checkAPI: false });
+  await manager.getAccountInfo();
+}
+
+async function checkPartitions(manager: JetStreamManager, wanted: number): Promise<void> {
+  const existing = await existingStream(manager, ingressStream);
+  if (existing === undefined) return;
+  const made = existing.metadata?.[partitionsMetadata] ?? "an unknown number of";
+  if (made !== String(wanted)) {
+    throw new PartitionMismatch(
+      `this data was made with ${made} partitions, the ChatCluster says ${wanted}; the order of messages rests ` +
+        `on that number, so set spec.workers.partitions to ${made} or begin with new data`,
+    );
+  }
+}
+
+async function provisionStream(
+  manager: JetStreamManager,
+  wanted: WantedStream,
+  provisioned: Provisioned,
+): Promise<void> {
+  const existing = await existingStream(manager, wanted.name);
+  if (existing === undefined) {
+    await manager.streams.add(wanted);
+    provisioned.created.push(wanted.name);
+  } else if (differs(wanted, existing)) {
+    // Metadata that others have put there stays.
+    await manager.streams.update(wanted.name, {
+      ...wanted,
+      metadata: { ...existing.metadata, ...wanted.metadata },
+    });
+    provisioned.updated.push(wanted.name);
+  }
+}
+
+async function existingStream(manager: JetStreamManager, name: string) {
+  try {
+    return (await manager.streams.info(name)).config;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
+      return undefined;
+    throw error;
+  }
+}
+
+async function provisionConsumer(
+  manager: JetStreamManager,
+  wanted: WantedConsumer,
+  existing: object | undefined,
+  provisioned: Provisioned,
+): Promise<void> {
+  if (existing === undefined) {
+    await manager.consumers.add(ingressStream, wanted);
+    provisioned.created.push(wanted.durable_name);
+  } else if (differs(wanted, existing)) {
+    await manager.consumers.update(ingressStream, wanted.durable_name, wanted);
+    provisioned.updated.push(wanted.durable_name);
+  }
+}
+
+/** Whether a field of `wanted`, at any depth, is another in `existing`; what only `existing` has is no matter. */
+export function differs(wanted: unknown, existing: unknown): boolean {
+  if (typeof wanted !== "object" || wanted === null) return wanted !== existing;
+  return Object.entries(wanted).some(([key, value]) =>
+    differs(value, (existing as Record<string, unknown> | undefined)?.[key]),
+  );
+}
+
+async function named(what: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,83 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { UsageError } from "../platform/settings.ts";
+import { type Credentials, loadCredentials } from "./credentials.ts";
+import { takeLock } from "./lock.ts";
+
+/** The folder of one `disroom up`: messages, credentials and logs. */
+export type DataFolder = {
+  readonly path: string;
+  readonly logs: string;
+  readonly credentials: Credentials;
+  /** Where a part keeps its own data. */
+  storeOf(part: string): string;
+  /** Writes a part's configuration so that only its owner can read it, and gives its path. */
+  writeConfig(part: string, text: string): string;
+  /** Refuses another number of NATS nodes than the one that the messages in here were stored with. */
+  keepNatsNodes(nodes: number): void;
+  /** Lets others use the folder. */
+  close(): void;
+};
+
+/** Opens the folder, makes it if need be, and locks it. Throws UsageError where that is not possible. */
+export function openDataFolder(given: string): DataFolder {
+  const path = resolve(given);
+  const inside = (name: string): string => join(path, name);
+  const logs = inside("logs");
+  const release = writable(path, () => {
+    // Messages are nobody else's business.
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    mkdirSync(logs, { recursive: true });
+    return takeLock(inside("lock"), `the data folder ${path}`);
+  });
+  try {
+    return {
+      path,
+      logs,
+      credentials: writable(path, () => loadCredentials(inside("credentials.json"))),
+      storeOf: (part) => {
+        mkdirSync(inside(part), { recursive: true });
+        return inside(part);
+      },
+      writeConfig: (part, text) => {
+        const file = inside(`${part}.conf`);
+        writeFileSync(file, text, { mode: 0o600 });
+        return file;
+      },
+      keepNatsNodes: (nodes) => keepNatsNodes(inside("nats-nodes"), path, nodes),
+      close: release,
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function writable<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const reason = (error as Error).message.split(",")[0];
+    throw new UsageError(`the data folder ${path} cannot be used (${reason}); choose another with --data`, {
+      cause: error,
+    });
+  }
+}
+
+/** A single server and a cluster store their data in ways that do not mix. */
+function keepNatsNodes(file: string, path: string, nodes: number): void {
+  let made: string;
+  try {
+    made = readFileSync(file, "utf8").trim();
+  } catch {
+    writeFileSync(file, `${nodes}\n`);
+    return;
+  }
+  if (made !== String(nodes)) {
+    throw new UsageError(
+      `the messages in ${path} were stored with --nats ${made}, not ${nodes}; ` +
+        `use --nats ${made}, or another folder with --data`,
+    );
+  }
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { loadChatCluster } from "../cluster/spec.ts";
+import type { ChatCluster } from "../cluster/types.ts";
+import { readSettings, UsageError } from "../platform/settings.ts";
+import { type LocalCluster, startLocalCluster } from "./cluster.ts";
+import { defaultChatCluster } from "./default-cluster.ts";
+import { withOverrides } from "./overrides.ts";
+import { partTable, reportOn } from "./report.ts";
+import { upSettings } from "./settings.ts";
+import { reachable } from "./welcome.ts";
+
+const ctrlC = 130;
+
+/** `disroom up`: runs a ChatCluster on this machine until SIGINT, SIGTERM or SIGHUP. */
+export async function runUp(args: readonly string[]): Promise<void> {
+  const settings = readSettings(upSettings, args.map(longName), process.env);
+  const cluster = withOverrides(readChatCluster(settings.file), settings);
+  // A terminal or a reader that has gone away is no reason to end the chat.
+  process.stdout.on("error", () => {});
+  const write = (line: string): void => void process.stdout.write(`${line}\n`);
+
+  const stopping = stopOnSignal(write);
+  let running: LocalCluster;
+  try {
+    running = await startLocalCluster({
+      cluster,
+      dataFolder: settings.data,
+      host: settings.host,
+      port: settings.port,
+      signal: stopping,
+      onPart: (part) => reportOn(part, write, () => stopping.aborted),
+    });
+  } catch (error) {
+    if (!stopping.aborted) throw error;
+    write("Stopped");
+    return;
+  }
+  for (const line of partTable(running.parts())) write(line);
+  write(`Messages and logs are in ${running.dataFolder}; Ctrl-C stops everything`);
+  write(`Ready: nc ${reachable(running.host)} ${running.port}`);
+  await aborted(stopping);
+  await running.stop();
+  write("Stopped");
+}
+
+/** `-f` is the only short option. */
+const longName = (arg: string): string => (arg === "-f" ? "--file" : arg);
+
+function readChatCluster(file: string | undefined): ChatCluster {
+  if (file === undefined) return defaultChatCluster();
+  let yamlText: string;
+  try {
+    yamlText = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`cannot read ${file} (${(error as Error).message.split(",")[0]}); see --file`, {
+      cause: error,
+    });
+  }
+  return loadChatCluster(yamlText, basename(file));
+}
+
+/**
+ * Aborts on the first signal; the second ends this process at once, and with it, through their guard, all
+ * parts.
+ */
+function stopOnSignal(write: (line: string) => void): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (stopping.signal.aborted) process.exit(ctrlC);
+      write("Stopping (again to stop at once)");
+      stopping.abort(new Error(`stopped by ${signal}`));
+    });
+  }
+  return stopping.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
