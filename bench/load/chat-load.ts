@@ -88,6 +88,9 @@ class LoadRoom {
     for (let number = 0; number < options.membersPerRoom; number++) {
       room.#members.push(await LoadMember.join(room, number));
     }
+    // Who joined shows in the others' streams, at its own pace.
+    const last = options.membersPerRoom - 1;
+    await Promise.all(room.#members.slice(0, last).map((member) => member.sees(`* u${last} joined ${id}\n`)));
     room.#nextPerSender = new Array(options.membersPerRoom).fill(0);
     // All members' streams are the same from this message on.
     const marks = room.#members.map((member) => member.mark());
@@ -202,13 +205,18 @@ class LoadMember {
     });
     const member = new LoadMember(room, number, socket);
     socket.write(`join ${room.id} u${number}\n`);
-    while (!member.#text.includes(`Joined room ${room.id} as u${number}\n`)) {
-      if (member.#text.includes("Error:")) throw new Error(`cannot join: ${member.#text}`);
+    await member.sees(`Joined room ${room.id} as u${number}\n`);
+    return member;
+  }
+
+  /** Resolves when `text` has come; before the mark only. */
+  async sees(text: string): Promise<void> {
+    while (!this.#text.includes(text)) {
+      if (this.#text.includes("Error:")) throw new Error(`cannot join: ${this.#text}`);
       await new Promise<void>((resolve) => {
-        member.#onText = resolve;
+        this.#onText = resolve;
       });
     }
-    return member;
   }
 
   say(text: string): void {

@@ -61,13 +61,14 @@ export class Queue {
   /** Takes nothing more; resolves when what is at work is done or returned. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    // Ends the open pulls; a batch that is on its way here already is given back, not left to time out.
+    await this.#subscription.drain().catch(() => {});
     if (this.#working.size > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
       });
     }
     clearInterval(this.#timer);
-    this.#subscription.unsubscribe();
   }
 
   #tick(): void {
