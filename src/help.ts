@@ -36,7 +36,7 @@ ${columns([["  option", "variable", "default", ""], ...rows]).join("\n")}
 }
 
 /** A default as one would write it: a duration, which has milliseconds as its value, gets its unit back. */
-function shownDefault(value: unknown, parse: (text: string) => unknown): string {
+export function shownDefault(value: unknown, parse: (text: string) => unknown): string {
   if (value === undefined) return "-";
   if (typeof value !== "number" || accepts(parse, String(value))) return String(value);
   return value % 1000 === 0 ? `${value / 1000}s` : `${value}ms`;

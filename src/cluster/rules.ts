@@ -66,7 +66,7 @@ export const rules: readonly Rule[] = [
   },
   {
     field: "spec.server.service.loadBalancerSourceRanges",
-    message: "loadBalancerSourceRanges needs the type LoadBalancer; elsewhere nothing would enforce it",
+    message: "must be empty unless the type is LoadBalancer; elsewhere nothing would enforce it",
     holds: ({ server: { service } }) =>
       service.loadBalancerSourceRanges.length === 0 || service.type === "LoadBalancer",
   },

@@ -65,7 +65,8 @@ function read(file: string): string | undefined {
 
 function parse(text: string): Holder | undefined {
   try {
-    return JSON.parse(text);
+    const { pid, began } = JSON.parse(text);
+    return Number.isInteger(pid) && typeof began === "string" ? { pid, began } : undefined;
   } catch {
     return undefined;
   }

@@ -22,7 +22,8 @@ export class PartLog {
     this.#tail.push(line);
     if (this.#tail.length > 20) this.#tail.shift();
     try {
-      this.#bytes += writeSync(this.#open(), `${line}\n`);
+      const descriptor = this.#open();
+      this.#bytes += writeSync(descriptor, `${line}\n`);
     } catch {
       // A full disk must not end the chat; the part's own trouble with it is told elsewhere.
       this.close();

@@ -128,7 +128,7 @@ function rolePlan(place: Place, role: "server" | "worker", number: number, own: 
     name: `${role}-${number}`,
     kind: role,
     command: [file, ...args, ...asArgs(common), ...own],
-    // Not as flags: every user of the machine can read those.
+    // They hold passwords, and flags can be read by every user of the machine.
     environment: { DISROOM_NATS_URL: natsUrl(place), DISROOM_REDIS_URL: redisUrl(place) },
     listening: roleListening,
     startLimit: 60_000,
