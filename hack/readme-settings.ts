@@ -27,7 +27,7 @@ const table = ["| option | of | default | meaning |", "| --- | --- | --- | --- |
 
 const readme = readFileSync("README.md", "utf8");
 const wanted = readme.replace(
-  /(<!-- settings -->\n)[^]*(<!-- \/settings -->)/,
+  /(<!-- settings -->\n)[\s\S]*(<!-- \/settings -->)/,
   (_, begin, end) => `${begin}${table}\n${end}`,
 );
 if (wanted !== readme) {

@@ -7,6 +7,9 @@ import { connectNats } from "./nats.ts";
 import { exitOnUncaught, runUntilSignal } from "./process.ts";
 import type { ValuesOf } from "./settings.ts";
 
+/** How long a stopping role waits for NATS to take its last messages, in milliseconds. */
+const flushTimeout = 2000;
+
 /** What every role is handed when it starts. */
 export type RoleContext = {
   readonly connection: NatsConnection;
@@ -55,14 +58,17 @@ export async function runRole(
   runUntilSignal(log, settings.shutdownGrace, async () => {
     starting.abort();
     await running?.stop();
-    await connection?.flush();
-    await connection?.close();
+    if (connection !== undefined) await closeConnection(connection);
     http.close();
   });
 
   try {
     connection = await connectNats(settings.natsUrl, `disroom ${name}`, log, starting.signal);
     connected = true;
+    void connection.closed().then((error) => {
+      if (!starting.signal.aborted)
+        throw new Error("the connection to NATS was closed for good", { cause: error });
+    });
     void followConnection(connection, (now) => {
       connected = now;
     });
@@ -70,6 +76,15 @@ export async function runRole(
   } catch (error) {
     if (!starting.signal.aborted) throw error;
   }
+}
+
+/** Sends what was published last, if NATS is there to take it. */
+async function closeConnection(connection: NatsConnection): Promise<void> {
+  await Promise.race([
+    connection.flush().catch(() => {}),
+    new Promise((resolve) => setTimeout(resolve, flushTimeout)),
+  ]);
+  await connection.close();
 }
 
 async function followConnection(

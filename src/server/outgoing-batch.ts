@@ -31,6 +31,7 @@ export class OutgoingBatch {
   readonly oldest: number;
   /** Its place in the order of its server and partition; given when it is published. */
   counter = -1;
+  publishedAt = 0;
   /** A publish of it is under way, was answered with yes, or went unanswered: the queue may have it. */
   mayBeQueued = false;
 

@@ -11,6 +11,11 @@ import { type EncodedBatch, OutgoingBatch, type Sender } from "./outgoing-batch.
  * taken; with two, one is being stored while the next is on its way.
  */
 const unfinishedLimit = 2;
+/**
+ * A batch no longer counts as unfinished this long after it was published, in milliseconds: a worker's notice
+ * may have got lost, and no member may be here to see its echo.
+ */
+const finishTimeout = 2000;
 /** How long one publish may take before it is tried again under the same id, in milliseconds. */
 const attemptTimeout = 2000;
 const retryDelay = 100;
@@ -120,8 +125,9 @@ export class PartitionPublisher {
     return undefined;
   }
 
-  /** Tells the senders who have waited too long at `now` (performance.now()). */
+  /** To be called now and then: tells the senders who have waited too long at `now` (performance.now()). */
   expire(now: number): void {
+    this.#send();
     const deadline = now - this.#options.sendTimeout;
     for (const batch of [...this.#batches()]) {
       if (batch.oldest > deadline) return;
@@ -160,7 +166,7 @@ export class PartitionPublisher {
     const batch = this.#waiting[0];
     if (this.#publishing || batch === undefined) return;
     // More than one waiting: the first is as full as it gets.
-    if (this.#waiting.length === 1 && !batch.full && this.#unfinished.size >= unfinishedLimit) return;
+    if (this.#waiting.length === 1 && !batch.full && this.#unfinishedLately() >= unfinishedLimit) return;
     this.#waiting.shift();
     const encoded = batch.encode();
     if (encoded === undefined) {
@@ -168,12 +174,21 @@ export class PartitionPublisher {
       return this.#send();
     }
     batch.counter = ++this.#counter;
+    batch.publishedAt = performance.now();
     this.#unfinished.set(batch.counter, batch);
     this.#publishing = true;
     void this.#publish(batch, encoded).then(() => {
       this.#publishing = false;
       this.#send();
     });
+  }
+
+  #unfinishedLately(): number {
+    if (this.#unfinished.size < unfinishedLimit) return this.#unfinished.size;
+    const since = performance.now() - finishTimeout;
+    let count = 0;
+    for (const { publishedAt } of this.#unfinished.values()) if (publishedAt > since) count++;
+    return count;
   }
 
   /** Resolves when the batch is in the queue, was refused, or nobody waits for it any more. */
