@@ -150,13 +150,14 @@ export class Presence {
       await this.#reaper.takeAway(this.#incarnation);
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;
-      this.#log.warn({ err: error }, "leaves its users to be taken away when the lease has run out");
+      this.#log.warn({ why: error.message }, "leaves its users to be taken away when the lease has run out");
     }
   }
 
   #follow(): void {
     let lastError = "";
     this.#redis.on("ready", () => {
+      if (this.#stopping) return;
       lastError = "";
       this.#events.connected();
       this.#recorder.connected();
@@ -164,8 +165,9 @@ export class Presence {
     this.#redis.on("close", () => this.#recorder.disconnected());
     this.#redis.on("error", (error: Error) => {
       if (error.message.startsWith("Socket timeout")) this.#metrics.timeouts.inc();
-      // One line for each trouble, not for each attempt to connect.
-      if (error.message !== lastError) this.#log.warn({ err: error }, "no connection to Redis");
+      // One line for each trouble, not for each attempt to connect. The error itself stays out of the log: it
+      // has the command's arguments with it, and so the password when Redis refuses that.
+      if (error.message !== lastError) this.#log.warn({ why: error.message }, "no connection to Redis");
       lastError = error.message;
     });
   }

@@ -31,7 +31,7 @@ export class Reaper {
       for (const grave of graves) await this.#empty(grave);
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;
-      this.#log.debug({ err: error }, "could not look after dead servers");
+      this.#log.debug({ why: error.message }, "could not look after dead servers");
     } finally {
       this.#busy = false;
     }

@@ -84,7 +84,8 @@ export class Recorder {
         if (!(error instanceof CommandFailed)) throw error;
         // Without an answer the connection is gone, and the next one begins a new run.
         if (!error.answered || !isCurrent()) return;
-        if (error.message !== this.#trouble) log.warn({ err: error }, "Redis does not record presence");
+        if (error.message !== this.#trouble)
+          log.warn({ why: error.message }, "Redis does not record presence");
         this.#trouble = error.message;
         this.#giveUp();
         this.#renewAt = performance.now() + lease.interval();

@@ -49,7 +49,8 @@ export class RoomEvents {
   /** A broken connection needs no word here: the next one subscribes anew. */
   #check(answer: Promise<unknown>): void {
     answer.catch((error: Error) => {
-      if (error instanceof ReplyError) this.#log.warn({ err: error }, "Redis refuses presence events");
+      if (error instanceof ReplyError)
+        this.#log.warn({ why: error.message }, "Redis refuses presence events");
     });
   }
 }
