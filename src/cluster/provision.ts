@@ -123,11 +123,13 @@ async function provisionConsumer(
   }
 }
 
-/** Whether a field of `wanted`, at any depth, is another in `existing`; what only `existing` has is no matter. */
+/** Whether a field of `wanted`, at any depth, is another in `existing`; fields that only `existing` has don't count. */
 export function differs(wanted: unknown, existing: unknown): boolean {
   if (typeof wanted !== "object" || wanted === null) return wanted !== existing;
+  if (typeof existing !== "object" || existing === null) return true;
+  if (Array.isArray(wanted) && wanted.length !== (existing as unknown[]).length) return true;
   return Object.entries(wanted).some(([key, value]) =>
-    differs(value, (existing as Record<string, unknown> | undefined)?.[key]),
+    differs(value, (existing as Record<string, unknown>)[key]),
   );
 }
 

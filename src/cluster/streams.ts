@@ -52,7 +52,6 @@ function ingress(spec: ChatClusterSpec): WantedStream {
     discard: DiscardPolicy.New,
     max_bytes: parseBytes(spec.queue.maxBytes),
     max_age: 0,
-    max_consumers: -1,
     metadata: { [partitionsMetadata]: String(spec.workers.partitions) },
   };
 }
@@ -92,6 +91,10 @@ function common(spec: ChatClusterSpec): Partial<StreamConfig> {
   return {
     storage: StorageType.File,
     num_replicas: streamReplicas(spec),
+    max_msgs: -1,
+    max_msgs_per_subject: -1,
+    max_msg_size: -1,
+    max_consumers: -1,
     // Message ids are not used, since the fence in the room log does their work; this is the least there is.
     duplicate_window: milliseconds(100),
   };

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../platform/settings.ts";
 import { type Credentials, loadCredentials } from "./credentials.ts";
 import { takeLock } from "./lock.ts";
@@ -25,9 +25,8 @@ export function openDataFolder(given: string): DataFolder {
   const inside = (name: string): string => join(path, name);
   const logs = inside("logs");
   const release = writable(path, () => {
-    // Messages are nobody else's business.
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    mkdirSync(logs, { recursive: true });
+    makeFolder(path);
+    makeFolder(logs);
     return takeLock(inside("lock"), `the data folder ${path}`);
   });
   try {
@@ -36,7 +35,7 @@ export function openDataFolder(given: string): DataFolder {
       logs,
       credentials: writable(path, () => loadCredentials(inside("credentials.json"))),
       storeOf: (part) => {
-        mkdirSync(inside(part), { recursive: true });
+        makeFolder(inside(part));
         return inside(part);
       },
       writeConfig: (part, text) => {
@@ -51,6 +50,16 @@ export function openDataFolder(given: string): DataFolder {
     release();
     throw error;
   }
+}
+
+/**
+ * Makes a folder, with those above it, that only its owner can look into: messages are nobody else's
+ * business. (Node's own recursive mkdir never ends where the system refuses with ENOENT, as in /proc.)
+ */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 function writable<T>(path: string, work: () => T): T {

@@ -4,9 +4,10 @@ import { parseBytes } from "../cluster/quantity.ts";
 import type { ChatCluster } from "../cluster/types.ts";
 import type { Binaries } from "./binaries.ts";
 import type { DataFolder } from "./data-folder.ts";
+import type { Listening } from "./readiness.ts";
 import { redisConfig } from "./redis-config.ts";
 import { parseRoleLine } from "./role-log.ts";
-import type { Listening, PartPlan } from "./supervisor.ts";
+import type { PartPlan } from "./supervisor.ts";
 
 /** How a ChatCluster becomes processes of one machine: a plan for each part. */
 export type Place = {

@@ -6,6 +6,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { UsageError } from "../platform/settings.ts";
 import type { Guard } from "./guard.ts";
 import type { PartLog } from "./part-log.ts";
+import { type Listening, untilReady } from "./readiness.ts";
+import { nextDelay } from "./restart-delay.ts";
 
 export type PartKind = "nats" | "redis" | "server" | "worker";
 
@@ -23,9 +25,6 @@ export type PartPlan = {
   readonly stopGrace: number;
 };
 
-/** The address of a part's HTTP port, and a path that answers 200 once it can do its work. */
-export type Listening = { readonly http?: string; readonly readyPath?: string };
-
 export type Exit = {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -40,14 +39,6 @@ type PartEvents = {
   exit: [Exit];
   line: [string];
 };
-
-export const restartDelays = { first: 200, most: 10_000, wellAfter: 30_000 };
-
-/** How long to wait before the next start, when the last wait was `last` and the part then ran for `ranFor`. */
-export function nextDelay(last: number | undefined, ranFor: number): number {
-  const { first, most, wellAfter } = restartDelays;
-  return last === undefined || ranFor >= wellAfter ? first : Math.min(last * 2, most);
-}
 
 /** One process that is started again whenever it ends, until it is told to stop. */
 export class Part {
@@ -156,7 +147,7 @@ export class Part {
       if (listening === undefined) return;
       this.#http = listening.http;
       void untilReady(listening, attempt.signal).then((isReady) => {
-        if (!isReady) return;
+        if (!isReady || attempt.signal.aborted) return;
         clearTimeout(limit);
         readyAt = Date.now();
         this.#isReady = true;
@@ -203,22 +194,6 @@ export function exitWords({ code, signal }: Pick<Exit, "code" | "signal">): stri
 function readLines(stream: Readable | null, onLine: (line: string) => void): void {
   if (stream !== null)
     createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on("line", onLine);
-}
-
-/** Asks the ready path until it answers 200; false when `signal` aborts first. */
-async function untilReady({ http, readyPath }: Listening, signal: AbortSignal): Promise<boolean> {
-  for (let wait = 20; !signal.aborted; wait = Math.min(wait * 2, 250)) {
-    if (http === undefined || readyPath === undefined) return true;
-    try {
-      const answer = await fetch(`http://${http}${readyPath}`, { signal });
-      await answer.body?.cancel();
-      if (answer.ok) return true;
-    } catch {
-      // Not listening yet, or gone again.
-    }
-    await delay(wait, undefined, { signal }).catch(() => {});
-  }
-  return false;
 }
 
 function killGroup(pid: number | undefined): void {

@@ -1,18 +1,27 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { UsageError } from "../platform/settings.ts";
 
-/** Connects as a person would, until the chat answers with its welcome. Throws when `signal` aborts. */
+const limitMilliseconds = 30_000;
+
+/**
+ * Connects as a person would, until the chat answers with its welcome. Throws UsageError if it never does,
+ * and what `signal` aborts with.
+ */
 export async function untilWelcome(host: string, port: number, signal: AbortSignal): Promise<void> {
-  for (;;) {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMilliseconds)]);
+  while (!(await isWelcomed(reachable(host), port, limit))) {
     signal.throwIfAborted();
-    if (await isWelcomed(host, port, signal)) return;
-    await delay(50, undefined, { signal });
+    if (limit.aborted) {
+      throw new UsageError(`nobody answers on ${host}, port ${port}, although all parts are ready`);
+    }
+    await delay(50);
   }
 }
 
 async function isWelcomed(host: string, port: number, signal: AbortSignal): Promise<boolean> {
-  const socket: Socket = connect({ host, port });
+  const socket = connect({ host, port });
   try {
     const [first] = await once(socket, "data", {
       signal: AbortSignal.any([signal, AbortSignal.timeout(2000)]),
@@ -21,6 +30,7 @@ async function isWelcomed(host: string, port: number, signal: AbortSignal): Prom
   } catch {
     return false;
   } finally {
+    // What still goes wrong with it is of no interest.
     socket.on("error", () => {});
     socket.destroy();
   }

@@ -16,7 +16,7 @@ export type TestCluster = {
   part(name: string): Part;
   /** A client that has read the welcome; of the server with that name, if one is given. */
   connect(server?: string): Promise<ChatClient>;
-  /** A client that has joined a room. */
+  /** A client that has joined a room and is listed there. */
   member(room: string, user: string, server?: string): Promise<ChatClient>;
   /** The value of a metric of a part: the sum of its samples that have these labels. */
   metric(part: string, name: string, labels?: Record<string, string>): Promise<number>;
@@ -94,6 +94,9 @@ export function runCluster({ spec = {}, environment = {} }: TestClusterOptions =
       const client = await connect(server);
       client.type(`join ${room} ${user}`);
       await client.reads(`Joined room ${room} as ${user}\n`);
+      // The answer shows that the others have been told.
+      client.type("users");
+      await client.line(/^Users in /);
       return client;
     },
     async restart() {

@@ -1,0 +1,43 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isTemporary, PartitionMismatch, provisionStreams } from "../cluster/provision.ts";
+import type { ChatClusterSpec } from "../cluster/types.ts";
+import { createLog } from "../platform/log.ts";
+import { connectNats } from "../platform/nats.ts";
+import { UsageError } from "../platform/settings.ts";
+
+const limitMilliseconds = 60_000;
+
+/**
+ * Makes the streams and consumers, trying again while NATS nodes are still finding each other. Throws
+ * UsageError where they are refused for good, and what `signal` aborts with.
+ */
+export async function provision(url: string, spec: ChatClusterSpec, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMilliseconds)]);
+  const connection = await connectNats(url, "disroom up", createLog("up", "silent"), limit);
+  // Ends a request that waits for its answer.
+  const close = (): void => void connection.close();
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    for (;;) {
+      try {
+        await provisionStreams(connection, spec);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isTemporary(error) || limit.aborted) throw explained(error as Error);
+      }
+      await delay(100);
+    }
+  } finally {
+    signal.removeEventListener("abort", close);
+    await connection.close();
+  }
+}
+
+function explained(error: Error): UsageError {
+  const message =
+    error instanceof PartitionMismatch
+      ? error.message
+      : `NATS refuses the streams of this ChatCluster: ${error.message}`;
+  return new UsageError(message, { cause: error });
+}
