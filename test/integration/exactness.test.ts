@@ -1,0 +1,348 @@
+import { once } from "node:events";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { type NatsConnection, headers as newHeaders } from "@nats-io/transport-node";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type BatchId, encodeSections, formatBatchId, newIncarnation } from "../../src/chat/batch.ts";
+import { decodeMessages, encodeMessage } from "../../src/chat/message.ts";
+import { partitionOf } from "../../src/chat/partition.ts";
+import { decodeProducers, encodeProducers, withBatch } from "../../src/chat/producers.ts";
+import { RoomLog } from "../../src/chat/room-log.ts";
+import { decodeStoredNotice, type StoredNotice } from "../../src/chat/stored-notice.ts";
+import {
+  deadLetterStream,
+  headers,
+  ingressStream,
+  ingressSubject,
+  roomSubject,
+  storedSubject,
+} from "../../src/chat/subjects.ts";
+import { createLog } from "../../src/platform/log.ts";
+import { connectNats } from "../../src/platform/nats.ts";
+import { newRoom, runCluster } from "../support/cluster.ts";
+import { eventually } from "../support/eventually.ts";
+
+/** What the queue and the rooms make of batches that are sent twice, late, broken, or while something dies. */
+const cluster = runCluster({
+  spec: {
+    server: { replicas: 1, limits: { messagesPerSecond: 0 } },
+    workers: { minReplicas: 2 },
+    queue: { maxBytes: "1Mi" },
+  },
+});
+const partitions = 16;
+const workers = ["worker-1", "worker-2"] as const;
+
+let nats: NatsConnection;
+let log: RoomLog;
+beforeAll(async () => {
+  nats = await connectNats(cluster.natsUrl, "test", createLog("test", "error"));
+  log = new RoomLog(nats, await jetstreamManager(nats, { checkAPI: false }));
+});
+afterAll(() => nats?.close());
+beforeEach(() => eventually(() => cluster.part("worker-1").isReady && cluster.part("worker-2").isReady));
+
+/** Plays a chat server: batches with ids of its own choosing. */
+class Producer {
+  readonly incarnation = newIncarnation();
+  readonly #notices: StoredNotice[] = [];
+
+  constructor() {
+    nats.subscribe(storedSubject(this.incarnation), {
+      callback: (_, message) => {
+        this.#notices.push(decodeStoredNotice(message.string()) ?? expect.fail());
+      },
+    });
+  }
+
+  /** Puts a batch into the queue; `texts` by room, all of one partition. */
+  async send(counter: number, texts: Record<string, string[]>, created = Date.now()): Promise<BatchId> {
+    const rooms = Object.keys(texts);
+    const partition = partitionOf(rooms[0] ?? "", partitions);
+    const parts = rooms.map((room) =>
+      Buffer.from(
+        (texts[room] ?? [])
+          .map((text) => encodeMessage(room, "robot", text, new Date().toISOString()))
+          .join(""),
+      ),
+    );
+    const id = { producer: this.incarnation, partition, counter };
+    const all = newHeaders();
+    all.set(headers.batch, formatBatchId(id));
+    all.set(headers.created, String(created));
+    all.set(
+      headers.sections,
+      encodeSections(
+        rooms.map((room, index) => ({
+          room,
+          bytes: parts[index]?.length ?? 0,
+          messages: texts[room]?.length ?? 0,
+        })),
+      ),
+    );
+    await eventually(async () => {
+      const answer = await nats.request(ingressSubject(partition), Buffer.concat(parts), {
+        headers: all,
+        timeout: 1000,
+      });
+      return answer.json<{ seq?: number }>().seq !== undefined;
+    });
+    return id;
+  }
+
+  /** The `count`th notice about a batch. */
+  notice(counter: number, count = 1): Promise<StoredNotice> {
+    return eventually(
+      () => this.#notices.filter((notice) => notice.counter === counter)[count - 1] ?? false,
+      {
+        milliseconds: 30_000,
+      },
+    );
+  }
+}
+
+/** The texts in a room's log. */
+async function logged(room: string): Promise<string[]> {
+  const texts: string[] = [];
+  for (let next = 1; ; ) {
+    const sections = await log.from(room, next);
+    if (sections.length === 0) return texts;
+    for (const section of sections) {
+      texts.push(...decodeMessages(section.payload).map(({ content }) => content));
+      next = section.sequence + 1;
+    }
+  }
+}
+
+const workerSum = async (name: string): Promise<number> =>
+  (await Promise.all(workers.map((worker) => cluster.metric(worker, `disroom_worker_${name}`)))).reduce(
+    (sum, value) => sum + value,
+  );
+const signal = (part: string, name: NodeJS.Signals): void => {
+  process.kill(cluster.part(part).pid ?? expect.fail(), name);
+};
+const killAndWait = async (part: string): Promise<void> => {
+  const back = once(cluster.part(part).events, "ready");
+  cluster.part(part).kill();
+  await back;
+};
+/** Rooms that share a partition, so that one batch can be for all of them. */
+const roomsOfOnePartition = (count: number): string[] => {
+  const first = newRoom();
+  const wanted = partitionOf(first, partitions);
+  const rooms = [first];
+  for (let number = 0; rooms.length < count; number++) {
+    const room = `${first}-${number}`;
+    if (partitionOf(room, partitions) === wanted) rooms.push(room);
+  }
+  return rooms;
+};
+
+describe("a batch that is sent again", () => {
+  test("is stored once, though nats-server was killed and has forgotten it", async () => {
+    const room = newRoom();
+    const member = await cluster.member(room, "alice");
+    const producer = new Producer();
+    await producer.send(1, { [room]: ["one"] });
+    await producer.notice(1);
+    await killAndWait("nats-1");
+    await producer.send(1, { [room]: ["one"] });
+    await producer.notice(1, 2);
+    await producer.send(2, { [room]: ["two"] });
+    await producer.notice(2);
+    expect(await logged(room)).toEqual(["one", "two"]);
+    await member.line(/robot: one$/);
+    expect(await member.upTo("two\n")).toMatch(/^\[.{8}\] robot: two\n$/);
+  });
+
+  test("late, between other producers' batches, is stored once and in its producer's order", async () => {
+    const room = newRoom();
+    const [a, b] = [new Producer(), new Producer()];
+    await a.send(1, { [room]: ["a1"] });
+    await b.send(1, { [room]: ["b1"] });
+    await a.send(2, { [room]: ["a2"] });
+    await b.send(2, { [room]: ["b2"] });
+    await a.send(1, { [room]: ["a1"] });
+    await b.send(1, { [room]: ["b1"] });
+    await a.send(3, { [room]: ["a3"] });
+    await a.notice(3);
+    await b.notice(1, 2);
+    expect(await logged(room)).toEqual(["a1", "b1", "a2", "b2", "a3"]);
+  });
+
+  test("after a foreign message in the room is stored once all the same", async () => {
+    const room = newRoom();
+    const producer = new Producer();
+    await producer.send(1, { [room]: ["one"] });
+    await producer.notice(1);
+    await nats.request(roomSubject(room), "not a chat message");
+    await producer.send(1, { [room]: ["one"] });
+    await producer.notice(1, 2);
+    const sections = await log.from(room, 1);
+    expect(sections.filter(({ batch }) => batch !== undefined)).toHaveLength(1);
+  });
+});
+
+describe("a worker", () => {
+  test("that is killed in the middle of a batch leaves it to the next one, which completes it", async () => {
+    const rooms = roomsOfOnePartition(400);
+    const producer = new Producer();
+    const send = (counter: number, text: string): Promise<BatchId> =>
+      producer.send(counter, Object.fromEntries(rooms.map((room) => [room, [text]])));
+    await send(1, "before");
+    await producer.notice(1);
+
+    const firstStored = Promise.withResolvers<void>();
+    nats.subscribe(`live.${rooms[0]}`, { max: 1, callback: () => firstStored.resolve() });
+    await nats.flush();
+    await send(2, "after");
+    await firstStored.promise;
+    for (const worker of workers) cluster.part(worker).kill();
+    await producer.notice(2);
+    for (const room of rooms) expect(await logged(room), room).toEqual(["before", "after"]);
+  });
+
+  test("that is frozen with a batch for longer than ack_wait stores nothing twice when it wakes up", async () => {
+    const room = newRoom();
+    const producer = new Producer();
+    const texts: string[] = [];
+    const send = async (): Promise<void> => {
+      texts.push(`text ${texts.length + 1}`);
+      await producer.send(texts.length, { [room]: [texts.at(-1) as string] });
+      await producer.notice(texts.length);
+    };
+    const redeliveries = (): Promise<number> =>
+      cluster.metric("worker-1", "disroom_worker_redeliveries_total");
+    // The room's log, or another worker's notice, has told it that the room has its part.
+    const heldAlready = (): Promise<number> =>
+      cluster.metric("worker-2", "disroom_worker_held_already_total");
+    // Both know the room.
+    await send();
+    const before = { redeliveries: await redeliveries(), heldAlready: await heldAlready() };
+
+    signal("worker-2", "SIGSTOP");
+    // Its pull is still open: one of the next batches is handed to it, and to the other one when it is late.
+    while ((await redeliveries()) === before.redeliveries) await send();
+    await send();
+    signal("worker-2", "SIGCONT");
+    await eventually(async () => (await heldAlready()) > before.heldAlready);
+    await send();
+    expect(await logged(room)).toEqual(texts);
+  });
+
+  test("that stored a batch late and without a word is found out by the fence", async () => {
+    const room = newRoom();
+    const producer = new Producer();
+    await producer.send(1, { [room]: ["one"] });
+    const [, sequence, producers] = (await producer.notice(1)).rooms[0] ?? expect.fail();
+    const refusals = await workerSum("fence_refusals_total");
+
+    // What a worker does that was frozen between its last look at the room and its publish.
+    const id = { producer: producer.incarnation, partition: partitionOf(room, partitions), counter: 2 };
+    const late = newHeaders();
+    late.set("Nats-Expected-Last-Subject-Sequence", String(sequence));
+    late.set(headers.batch, formatBatchId(id));
+    late.set(
+      headers.producers,
+      encodeProducers(withBatch(decodeProducers(producers) ?? expect.fail(), id, Date.now())),
+    );
+    const line = encodeMessage(room, "robot", "two", new Date().toISOString());
+    await nats.request(roomSubject(room), line, { headers: late });
+
+    await producer.send(2, { [room]: ["two"] });
+    await producer.notice(2);
+    await producer.send(3, { [room]: ["three"] });
+    await producer.notice(3);
+    expect(await logged(room)).toEqual(["one", "two", "three"]);
+    expect(await workerSum("fence_refusals_total")).toBe(refusals + 1);
+  });
+});
+
+describe("the queue", () => {
+  test("refuses when it is full, and forgets nothing", async () => {
+    const room = newRoom();
+    const alice = await cluster.member(room, "alice");
+    for (const worker of workers) signal(worker, "SIGSTOP");
+    const text = "x".repeat(4000);
+    let accepted = 0;
+    try {
+      // Batches of one, so that they enter the queue one by one: 1 MiB is full after some 240.
+      alice.type(...Array.from({ length: 400 }, (_, number) => `send ${number} ${text}`));
+      await alice.line("Error: message not stored: the message queue is full, try again later");
+    } finally {
+      for (const worker of workers) signal(worker, "SIGCONT");
+    }
+    alice.type("history");
+    await alice.line(/^\[\d{4}-/);
+    const errors = alice.text.split("\n").filter((line) => line.startsWith("Error: message not stored"));
+    const echoes = [...alice.text.matchAll(/^\[\d\d:\d\d:\d\d\] alice: (\d+) x+$/gm)].map((match) =>
+      Number(match[1]),
+    );
+    accepted = echoes.length;
+    expect(errors.length + accepted).toBe(400);
+    expect(accepted).toBeGreaterThan(0);
+    expect((await logged(room)).map((line) => Number(line.split(" ")[0]))).toEqual(echoes);
+    expect(echoes).toEqual([...echoes].sort((a, b) => a - b));
+  });
+
+  test("sets aside what cannot be routed, and goes on with the next", async () => {
+    const jetstream = await jetstreamManager(nats);
+    const before = (await jetstream.streams.info(deadLetterStream)).state.messages;
+    const room = newRoom();
+    const partition = partitionOf(room, partitions);
+    await nats.request(ingressSubject(partition), "poison without a batch id");
+    const producer = new Producer();
+    await producer.send(1, { [room]: ["one"] }, Date.now() - 31 * 60_000);
+    const refused = await producer.notice(1);
+    expect(refused.refused?.[0]?.[1]).toContain("30 minutes");
+    await producer.send(2, { [room]: ["two"] });
+    await producer.notice(2);
+    expect(await logged(room)).toEqual(["two"]);
+    expect((await jetstream.streams.info(deadLetterStream)).state.messages).toBe(before + 2);
+    expect(await workerSum("dead_letters_total")).toBeGreaterThan(0);
+    expect((await jetstream.streams.info(ingressStream)).state.messages).toBe(0);
+  });
+});
+
+describe("a room's log", () => {
+  test("that holds a foreign message goes on behind it, and says so", async () => {
+    const room = newRoom();
+    const alice = await cluster.member(room, "alice");
+    alice.type("send one");
+    await alice.line(/alice: one$/);
+    await nats.request(roomSubject(room), "not a chat message");
+    alice.type("send two", "history");
+    await alice.line(/^\[\d\d:\d\d:\d\d\] alice: two$/);
+    expect(await alice.upTo("alice: two\n")).toMatch(/^\[.{19}\] alice: one\n\[.{19}\] alice: two\n$/);
+    expect(await cluster.metric("server-1", "disroom_foreign_messages_total")).toBeGreaterThan(0);
+  });
+
+  test("that is purged under its members goes on", async () => {
+    const jetstream = await jetstreamManager(nats);
+    const room = newRoom();
+    const [alice, bob] = [await cluster.member(room, "alice"), await cluster.member(room, "bob")];
+    alice.type("send before");
+    await bob.line(/before$/);
+    await jetstream.streams.purge("ChatRooms");
+    alice.type("send after", "history");
+    expect(await bob.upTo("after\n")).toMatch(/^\[.{8}\] alice: after\n$/);
+    await alice.line(/^\[.{19}\] alice: after$/);
+    expect(alice.text).not.toMatch(/\[.{19}\] alice: before/);
+  });
+
+  test("that is deleted and made anew under its members goes on", async () => {
+    const jetstream = await jetstreamManager(nats);
+    const room = newRoom();
+    const [alice, bob] = [await cluster.member(room, "alice"), await cluster.member(room, "bob")];
+    for (const text of ["one", "two", "three"]) {
+      alice.type(`send ${text}`);
+      await bob.line(new RegExp(`alice: ${text}$`));
+    }
+    const { config } = await jetstream.streams.info("ChatRooms");
+    await jetstream.streams.delete("ChatRooms");
+    await jetstream.streams.add(config);
+    alice.type("send four");
+    await alice.line(/alice: four$/);
+    alice.type("send five");
+    expect(await bob.upTo("five\n")).toMatch(/^\[.{8}\] alice: four\n\[.{8}\] alice: five\n$/);
+  });
+});
