@@ -7,6 +7,9 @@ export type ChatMessage = {
   readonly timestamp: string;
 };
 
+/** How many messages `history` shows. */
+export const historyLength = 100;
+
 /** The JSON line of a message, with its line end. Ids are of a set of characters that JSON need not escape. */
 export const encodeMessage = (room: string, user: string, content: string, timestamp: string): string =>
   `{"room_id":"${room}","user_id":"${user}","content":${JSON.stringify(content)},"timestamp":"${timestamp}"}\n`;

@@ -1,6 +1,7 @@
 import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import type { Msg, MsgHdrs, NatsConnection } from "@nats-io/transport-node";
 import { type BatchId, parseBatchId } from "./batch.ts";
+import { decodeEarlier } from "./earlier.ts";
 import { headers, roomSubject, roomsStream } from "./subjects.ts";
 
 /** What one ChatRooms message is to those who read it: a room's part of one batch. */
@@ -8,6 +9,8 @@ export type StoredSection = {
   readonly sequence: number;
   /** The sequence of the room's message before this one; 0 when it is the first; undefined when unknown. */
   readonly previous: number | undefined;
+  /** Sequences of the room's sections before `previous`, newest first, as far as this one knows them. */
+  readonly earlier: readonly number[];
   /** Undefined in what no worker of ours has stored. */
   readonly batch: BatchId | undefined;
   /** As encodeProducers writes them. */
@@ -39,6 +42,7 @@ function fromHeaders(
   return {
     sequence,
     previous,
+    earlier: previous === undefined ? [] : decodeEarlier(previous, all.get(headers.earlier)),
     batch: parseBatchId(all.get(headers.batch)),
     producers: all.get(headers.producers),
     time,
@@ -69,6 +73,7 @@ function fromStored({ header, seq, time, data }: StoredMsg): StoredSection {
     ? {
         sequence: seq,
         previous: undefined,
+        earlier: [],
         batch: undefined,
         producers: undefined,
         time: +time,

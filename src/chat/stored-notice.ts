@@ -8,8 +8,11 @@ export type StoredNotice = {
   readonly counter: number;
   /** When the ChatRooms that this speaks of was created; sequences of another one mean nothing. */
   readonly created: string;
-  /** Per room of the batch: its last sequence, and its producers' counters as encodeProducers writes them. */
-  readonly rooms: readonly (readonly [room: string, sequence: number, producers: string])[];
+  /**
+   * Per room of the batch: its last sequence, its producers' counters as encodeProducers writes them, and what
+   * came before as encodeEarlier does.
+   */
+  readonly rooms: readonly (readonly [room: string, sequence: number, producers: string, earlier: string])[];
   /** Rooms whose part of the batch was set aside as a dead letter, with the reason. */
   readonly refused?: readonly (readonly [room: string, reason: string])[];
 };

@@ -40,6 +40,8 @@ export const headers = {
   sections: "Disroom-Sections",
   /** The latest counter that a room has from each producer; see encodeProducers. */
   producers: "Disroom-Producers",
+  /** Which sections of the room came before; see encodeEarlier. */
+  earlier: "Disroom-Earlier",
   /** Why a dead letter was set aside. */
   reason: "Disroom-Reason",
 } as const;

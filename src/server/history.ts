@@ -1,8 +1,6 @@
-import { type ChatMessage, decodeMessages, historyLine } from "../chat/message.ts";
+import { type ChatMessage, decodeMessages, historyLength, historyLine } from "../chat/message.ts";
 import type { RoomLog, StoredSection } from "../chat/room-log.ts";
 
-/** How many messages `history` shows. */
-export const historyLength = 100;
 /** How many walks go on at once; more wait for their turn. */
 const walkLimit = 128;
 
@@ -34,13 +32,30 @@ export class History {
 
   async #walk(room: string, sequence: number): Promise<string> {
     const messages: ChatMessage[] = [];
-    let section = sequence === 0 ? undefined : await this.#at(room, sequence);
-    while (section !== undefined) {
+    const take = (section: StoredSection): void => {
       messages.push(...messagesOf(section).reverse());
+    };
+    let section = sequence === 0 ? undefined : await this.#at(room, sequence);
+    if (section !== undefined) take(section);
+    while (section !== undefined && messages.length < historyLength) {
+      // Those it points back to are asked for at once; what does not fit together is left to the next turn.
+      const ahead = await this.#ahead(section, historyLength - messages.length);
+      for (const earlier of ahead) {
+        if (earlier === undefined || earlier.sequence !== section.previous) break;
+        section = earlier;
+        take(section);
+      }
       if (messages.length >= historyLength) break;
       section = await this.#before(room, section);
+      if (section !== undefined) take(section);
     }
     return messages.slice(0, historyLength).reverse().map(historyLine).join("");
+  }
+
+  /** Sections that `section` points back to, newest first, `wanted` at the most. */
+  #ahead({ previous, earlier }: StoredSection, wanted: number): Promise<(StoredSection | undefined)[]> {
+    if (!previous || earlier.length === 0) return Promise.resolve([]);
+    return Promise.all([previous, ...earlier].slice(0, wanted).map((sequence) => this.#log.at(sequence)));
   }
 
   async #before(room: string, { sequence, previous }: StoredSection): Promise<StoredSection | undefined> {

@@ -1,6 +1,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { type BatchId, decodeSections, parseBatchId, type Section, UnroutableError } from "../chat/batch.ts";
 import { setAside } from "../chat/dead-letters.ts";
+import { encodeEarlier } from "../chat/earlier.ts";
 import { encodeProducers } from "../chat/producers.ts";
 import { encodeStoredNotice } from "../chat/stored-notice.ts";
 import { headers, storedSubject } from "../chat/subjects.ts";
@@ -99,11 +100,15 @@ export class BatchProcessor {
 
   #tell({ producer, partition, counter }: BatchId, outcomes: readonly Outcome[]): void {
     const { connection, knowledge } = this.#options;
-    const rooms: [string, number, string][] = [];
+    const rooms: [string, number, string, string][] = [];
     const refused: [string, string][] = [];
     for (const { section, known, refused: reason } of outcomes) {
-      if (known !== undefined) rooms.push([section.room, known.sequence, encodeProducers(known.counters)]);
-      else refused.push([section.room, reason ?? ""]);
+      if (known === undefined) {
+        refused.push([section.room, reason ?? ""]);
+        continue;
+      }
+      const { sequence, counters, earlier } = known;
+      rooms.push([section.room, sequence, encodeProducers(counters), encodeEarlier(sequence, earlier)]);
     }
     const notice = { partition, counter, created: knowledge.created, rooms };
     connection.publish(

@@ -5,6 +5,8 @@ export type KnownRoom = {
   /** The sequence of the room's last message, 0 when it has none. */
   readonly sequence: number;
   readonly counters: ProducerCounters;
+  /** Sequences of the messages before that one, newest first: as many as the room's history may need. */
+  readonly earlier: readonly number[];
 };
 
 /** What a worker knows of rooms; the ones used longest ago are forgotten first. */

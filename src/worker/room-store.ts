@@ -1,5 +1,7 @@
 import { type NatsConnection, headers as newHeaders } from "@nats-io/transport-node";
 import { type BatchId, formatBatchId, type Section, UnroutableError } from "../chat/batch.ts";
+import { encodeEarlier, maxEarlier } from "../chat/earlier.ts";
+import { historyLength } from "../chat/message.ts";
 import { decodeProducers, encodeProducers, holds, withBatch } from "../chat/producers.ts";
 import type { RoomLog, StoredSection } from "../chat/room-log.ts";
 import { headers, roomSubject } from "../chat/subjects.ts";
@@ -65,9 +67,9 @@ export class RoomStore {
           return known;
         }
         const counters = withBatch(known.counters, id, ingressTime);
-        const sequence = await this.#publish(section, id, known.sequence, encodeProducers(counters));
+        const sequence = await this.#publish(section, id, known, encodeProducers(counters));
         if (sequence !== undefined) {
-          const stored = { sequence, counters };
+          const stored = { sequence, counters, earlier: earlierThan(known, section.messages) };
           knowledge.set(room, stored);
           this.#options.onStored(section);
           return stored;
@@ -90,34 +92,40 @@ export class RoomStore {
     knowledge.forget(room);
     const last = await log.last(room);
     const known =
-      last === undefined ? { sequence: 0, counters: new Map() } : await this.#knownFrom(room, last);
+      last === undefined
+        ? { sequence: 0, counters: new Map(), earlier: [] }
+        : await this.#knownFrom(room, last);
     knowledge.set(room, known);
     return known;
   }
 
   async #knownFrom(room: string, last: StoredSection): Promise<KnownRoom> {
-    const counters = decodeProducers(last.producers);
-    if (counters !== undefined) return { sequence: last.sequence, counters };
+    const { sequence, previous, producers } = last;
+    const counters = decodeProducers(producers);
+    const earlier = previous ? [previous, ...last.earlier].slice(0, maxEarlier + 1) : [];
+    if (counters !== undefined) return { sequence, counters, earlier };
     // Somebody else wrote to the room. The counters stand in the last message of ours before that.
     for (let earlier: StoredSection | undefined = last; earlier !== undefined; ) {
       earlier = await this.#options.log.before(room, earlier.sequence);
       const found = decodeProducers(earlier?.producers);
-      if (found !== undefined) return { sequence: last.sequence, counters: found };
+      if (found !== undefined) return { sequence, counters: found, earlier: [] };
     }
-    return { sequence: last.sequence, counters: new Map() };
+    return { sequence, counters: new Map(), earlier: [] };
   }
 
   /** The sequence under which the section is stored now; undefined when the fence refused it. */
   async #publish(
     section: Section,
     id: BatchId,
-    lastSequence: number,
+    { sequence: lastSequence, earlier }: KnownRoom,
     producers: string,
   ): Promise<number | undefined> {
     const fence = newHeaders();
     fence.set("Nats-Expected-Last-Subject-Sequence", String(lastSequence));
     fence.set(headers.batch, formatBatchId(id));
     fence.set(headers.producers, producers);
+    if (earlier.length > 0)
+      fence.set(headers.earlier, encodeEarlier(lastSequence, earlier.slice(0, maxEarlier)));
     const maxPayload = this.#options.connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
     if (section.payload.length + producers.length + 512 > maxPayload) {
       throw new UnroutableError(`${section.payload.length} bytes for one room are more than NATS takes`);
@@ -132,6 +140,12 @@ export class RoomStore {
     if (error?.err_code === messageTooLarge) throw new UnroutableError(error.description);
     throw new Error(`ChatRooms refused a message: ${error?.description}`);
   }
+}
+
+/** What comes before the section that is stored now; nothing, where that one alone fills a history. */
+function earlierThan(known: KnownRoom, messages: number): readonly number[] {
+  if (known.sequence === 0 || messages >= historyLength) return [];
+  return [known.sequence, ...known.earlier.slice(0, maxEarlier)];
 }
 
 function delay(milliseconds: number, signal: AbortSignal): Promise<void> {

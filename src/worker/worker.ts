@@ -1,4 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
+import { decodeEarlier } from "../chat/earlier.ts";
 import { agreeOnPartitions } from "../chat/partition-count.ts";
 import { decodeProducers } from "../chat/producers.ts";
 import { RoomLog } from "../chat/room-log.ts";
@@ -51,9 +52,11 @@ export class Worker {
 
     subscribe(connection, storedSubjects, (message) => {
       const notice = decodeStoredNotice(message.string());
-      for (const [room, sequence, producers] of notice?.rooms ?? []) {
+      for (const [room, sequence, producers, before] of notice?.rooms ?? []) {
         const counters = decodeProducers(producers);
-        if (counters !== undefined) knowledge.learn(room, { sequence, counters }, notice?.created ?? "");
+        if (counters === undefined) continue;
+        const earlier = decodeEarlier(sequence, before);
+        knowledge.learn(room, { sequence, counters, earlier }, notice?.created ?? "");
       }
     });
 

@@ -246,7 +246,7 @@ describe("a worker", () => {
       encodeProducers(withBatch(decodeProducers(producers) ?? expect.fail(), id, Date.now())),
     );
     const line = encodeMessage(room, "robot", "two", new Date().toISOString());
-    await nats.request(roomSubject(room), line, { headers: late });
+    await nats.request(roomSubject(room), line, { headers: late, timeout: 1000 });
 
     await producer.send(2, { [room]: ["two"] });
     await producer.notice(2);

@@ -12,9 +12,13 @@ export const welcome =
 
 export type TestCluster = {
   readonly port: number;
+  readonly natsUrl: string;
   /** The part of that name, `server-2` say. */
   part(name: string): Part;
-  /** A client that has read the welcome; of the server with that name, if one is given. */
+  /**
+   * A client that has read the welcome; of the server with that name, if one is given, and then no other
+   * client may be connecting meanwhile.
+   */
   connect(server?: string): Promise<ChatClient>;
   /** A client that has joined a room and is listed there. */
   member(room: string, user: string, server?: string): Promise<ChatClient>;
@@ -86,6 +90,9 @@ export function runCluster({ spec = {}, environment = {} }: TestClusterOptions =
   return {
     get port() {
       return port();
+    },
+    get natsUrl() {
+      return running?.natsUrl ?? "";
     },
     part,
     metric,
