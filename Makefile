@@ -8,7 +8,7 @@ node := node_modules/.bin/node
 results := node_modules/.cache/test-results.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check format build clean
+.PHONY: help setup up test chaos check format build clean
 
 ##@ Run
 
@@ -27,6 +27,9 @@ dist/.built: package-lock.json tsconfig.json tsconfig.build.json $(shell find sr
 	@rm -rf dist
 	@npm run --silent build
 	@touch $@
+
+chaos: setup dist/.built ## Let faults happen to a cluster under load: make chaos ARGS="--seed 7 --faults 50"
+	@exec $(node) test/chaos/run.ts --role-command "$(node) dist/main.js" $(ARGS)
 
 check: setup ## Check format, lint and types
 	@npm run --silent check

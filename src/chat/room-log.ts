@@ -104,13 +104,13 @@ export class RoomLog {
     return found === null ? undefined : fromStored(found);
   }
 
-  /** The section at `sequence`; undefined when retention has removed it. */
-  async at(sequence: number): Promise<StoredSection | undefined> {
+  /** The room's section at `sequence`; undefined when retention has removed it, or it is another room's. */
+  async at(room: string, sequence: number): Promise<StoredSection | undefined> {
     const found =
       (await this.#jetstream.direct.getMessage(roomsStream, { seq: sequence })) ??
       // A replica that lags has no answer where the leader has one.
       (await this.#jetstream.streams.getMessage(roomsStream, { seq: sequence }));
-    return found === null ? undefined : fromStored(found);
+    return found?.subject === roomSubject(room) ? fromStored(found) : undefined;
   }
 
   /** Some of the room's sections from `sequence` on, oldest first; a replica that lags may end too early. */

@@ -23,6 +23,8 @@ export type NatsCluster = {
   readonly login: Login;
   /** All nodes, this one too, as `host:port`. */
   readonly nodes: readonly string[];
+  /** Where the other nodes are told that this one is, in place of where it listens. */
+  readonly advertise?: string;
 };
 
 /**
@@ -61,7 +63,7 @@ lame_duck_duration: "30s"
 `;
 }
 
-function clusterBlock({ name, port, login, nodes }: NatsCluster, host: string): string {
+function clusterBlock({ name, port, login, nodes, advertise }: NatsCluster, host: string): string {
   const { user, password } = login;
   const routes = nodes.map((node) =>
     value(`nats-route://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${node}`),
@@ -69,7 +71,7 @@ function clusterBlock({ name, port, login, nodes }: NatsCluster, host: string): 
   return `cluster {
   name: ${value(name)}
   listen: ${value(`${host}:${port}`)}
-  authorization {
+${advertise === undefined ? "" : `  advertise: ${value(advertise)}\n`}  authorization {
     user: ${value(user)}
     password: ${value(password)}
     timeout: 2

@@ -6,6 +6,7 @@ import {
   natsUrl,
   ownRoleCommand,
   type Place,
+  type PortFor,
   type Ports,
   type RoleCommand,
   redisPlan,
@@ -15,6 +16,7 @@ import {
 } from "./parts.ts";
 import { freePorts, holdPort } from "./ports.ts";
 import { provision } from "./provision.ts";
+import type { RestartDelay } from "./restart-delay.ts";
 import { RunningParts } from "./running-parts.ts";
 import type { Part, PartKind } from "./supervisor.ts";
 import { untilWelcome } from "./welcome.ts";
@@ -31,6 +33,10 @@ export type LocalClusterOptions = {
   readonly signal?: AbortSignal;
   /** How servers and workers are run; for tests. */
   readonly roleCommand?: RoleCommand;
+  /** Where parts reach each other, in place of the ports that they listen on; for tests. */
+  readonly portFor?: PortFor;
+  /** How long to wait before a part that ended is started again; for tests. */
+  readonly restartDelay?: RestartDelay;
 };
 
 export type LocalCluster = {
@@ -61,7 +67,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   options.signal?.throwIfAborted();
   const binaries = findBinaries();
   const folder = openDataFolder(options.dataFolder);
-  const parts = new RunningParts(folder.logs, options.onPart ?? (() => {}));
+  const parts = new RunningParts(folder.logs, options.onPart ?? (() => {}), options.restartDelay);
   const stop = async (): Promise<void> => {
     await parts.stop();
     folder.close();
@@ -80,7 +86,14 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
 }
 
 async function startParts(
-  { cluster, host = "127.0.0.1", port = 8080, roleCommand = ownRoleCommand, signal }: LocalClusterOptions,
+  {
+    cluster,
+    host = "127.0.0.1",
+    port = 8080,
+    roleCommand = ownRoleCommand,
+    portFor,
+    signal,
+  }: LocalClusterOptions,
   binaries: Place["binaries"],
   folder: DataFolder,
   parts: RunningParts,
@@ -89,7 +102,16 @@ async function startParts(
   const giveUp = signal ?? new AbortController().signal;
   const ports = await choosePorts(spec.nats.replicas, port);
   const releasePort = await holdPort(host, ports.chat);
-  const place: Place = { cluster, folder, binaries, ports, host, reusePort: canShare(spec), roleCommand };
+  const place: Place = {
+    cluster,
+    folder,
+    binaries,
+    ports,
+    host,
+    reusePort: canShare(spec),
+    roleCommand,
+    ...(portFor !== undefined && { portFor }),
+  };
   const startEach = (count: number, plan: typeof natsPlan): Promise<Part>[] =>
     numbers(count).map((number) => parts.start(plan(place, number)));
   try {

@@ -18,6 +18,7 @@ export type Place = {
   readonly host: string;
   readonly reusePort: boolean;
   readonly roleCommand: RoleCommand;
+  readonly portFor?: PortFor;
 };
 
 export type Ports = {
@@ -26,6 +27,9 @@ export type Ports = {
   /** One for each NATS node. */
   readonly nats: readonly { readonly client: number; readonly monitor: number; readonly routes: number }[];
 };
+
+/** The port on which part `from` is to reach part `to`, which listens on `port`. */
+export type PortFor = (from: string, to: string, port: number) => number;
 
 /** The command that runs a role, without the role's own flags. */
 export type RoleCommand = (role: "server" | "worker") => readonly [file: string, ...args: string[]];
@@ -41,18 +45,25 @@ const natsUser = "disroom";
 /** A server that has people to say goodbye to takes the longest. */
 const roleGrace = 5000;
 
-export const natsUrl = ({ folder, ports }: Place): string =>
-  ports.nats
-    .map(({ client }) => `nats://${natsUser}:${folder.credentials.nats}@${loopback}:${client}`)
+/** Where NATS is for part `from`, or for whoever is no part. */
+export const natsUrl = (place: Place, from?: string): string =>
+  place.ports.nats
+    .map(({ client }, index) => portOf(place, from, natsName(index + 1), client))
+    .map((port) => `nats://${natsUser}:${place.folder.credentials.nats}@${loopback}:${port}`)
     .join(",");
 
-export const redisUrl = ({ folder, ports }: Place): string =>
-  `redis://:${folder.credentials.redis}@${loopback}:${ports.redis}`;
+export const redisUrl = (place: Place, from?: string): string =>
+  `redis://:${place.folder.credentials.redis}@${loopback}:${portOf(place, from, "redis", place.ports.redis)}`;
+
+const portOf = ({ portFor }: Place, from: string | undefined, to: string, port: number): number =>
+  from === undefined || from === to ? port : (portFor?.(from, to, port) ?? port);
+
+const natsName = (number: number): string => `nats-${number}`;
 
 /** NATS node `number`, from 1. */
 export function natsPlan(place: Place, number: number): PartPlan {
   const { cluster, folder, binaries, ports } = place;
-  const name = `nats-${number}`;
+  const name = natsName(number);
   const own = ports.nats[number - 1];
   if (own === undefined) throw new Error(`no ports for ${name}`);
   const config = natsConfig({
@@ -64,7 +75,7 @@ export function natsPlan(place: Place, number: number): PartPlan {
     storeFolder: folder.storeOf(name),
     storageBytes: parseBytes(cluster.spec.nats.storage.size),
     syncAlways: cluster.spec.nats.syncAlways,
-    ...(ports.nats.length > 1 && { cluster: natsCluster(place, own.routes) }),
+    ...(ports.nats.length > 1 && { cluster: natsCluster(place, name, own.routes) }),
   });
   return {
     name,
@@ -78,12 +89,16 @@ export function natsPlan(place: Place, number: number): PartPlan {
   };
 }
 
-function natsCluster({ folder, ports }: Place, port: number): NatsCluster {
+function natsCluster(place: Place, own: string, port: number): NatsCluster {
+  const { folder, ports, portFor } = place;
+  const nodes = ports.nats.map(({ routes }, index) => portOf(place, own, natsName(index + 1), routes));
   return {
     name: "disroom",
     port,
     login: { user: "routes", password: folder.credentials.natsRoutes },
-    nodes: ports.nats.map(({ routes }) => `${loopback}:${routes}`),
+    nodes: nodes.map((node) => `${loopback}:${node}`),
+    // Nodes tell each other where nodes are, and would then go past `portFor`: nobody is at that address.
+    ...(portFor !== undefined && { advertise: `${loopback}:1` }),
   };
 }
 
@@ -119,6 +134,7 @@ export function workerPlan(place: Place, number: number): PartPlan {
 
 function rolePlan(place: Place, role: "server" | "worker", number: number, own: string[]): PartPlan {
   const [file, ...args] = place.roleCommand(role);
+  const name = `${role}-${number}`;
   const common = {
     partitions: place.cluster.spec.workers.partitions,
     "http-host": loopback,
@@ -126,11 +142,11 @@ function rolePlan(place: Place, role: "server" | "worker", number: number, own: 
     "shutdown-grace": `${roleGrace}ms`,
   };
   return {
-    name: `${role}-${number}`,
+    name,
     kind: role,
     command: [file, ...args, ...asArgs(common), ...own],
     // They hold passwords, and flags can be read by every user of the machine.
-    environment: { DISROOM_NATS_URL: natsUrl(place), DISROOM_REDIS_URL: redisUrl(place) },
+    environment: { DISROOM_NATS_URL: natsUrl(place, name), DISROOM_REDIS_URL: redisUrl(place, name) },
     listening: roleListening,
     startLimit: 60_000,
     stopGrace: roleGrace + 1000,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Guard } from "./guard.ts";
 import { PartLog } from "./part-log.ts";
+import type { RestartDelay } from "./restart-delay.ts";
 import { Part, type PartKind, type PartPlan } from "./supervisor.ts";
 
 /** Servers first, while what they still have to say can be stored; NATS and Redis when nobody needs them. */
@@ -12,18 +13,25 @@ export class RunningParts {
   readonly #guard = new Guard();
   readonly #logs: string;
   readonly #onPart: (part: Part) => void;
+  readonly #restartDelay: RestartDelay | undefined;
   #stopped: Promise<void> | undefined;
 
   /** `logs` is the folder of the parts' logs; `onPart` is called for each part before it is started. */
-  constructor(logs: string, onPart: (part: Part) => void) {
+  constructor(logs: string, onPart: (part: Part) => void, restartDelay?: RestartDelay) {
     this.#logs = logs;
     this.#onPart = onPart;
+    this.#restartDelay = restartDelay;
   }
 
   /** Done when the part is ready; throws what Part.start throws, or that the cluster is being stopped. */
   async start(plan: PartPlan): Promise<Part> {
     if (this.#stopped !== undefined) throw new Error("the cluster was stopped");
-    const part = new Part(plan, new PartLog(join(this.#logs, `${plan.name}.log`)), this.#guard);
+    const part = new Part(
+      plan,
+      new PartLog(join(this.#logs, `${plan.name}.log`)),
+      this.#guard,
+      this.#restartDelay,
+    );
     this.#parts.push(part);
     this.#onPart(part);
     await part.start();

@@ -7,7 +7,7 @@ import { UsageError } from "../platform/settings.ts";
 import type { Guard } from "./guard.ts";
 import type { PartLog } from "./part-log.ts";
 import { type Listening, untilReady } from "./readiness.ts";
-import { nextDelay } from "./restart-delay.ts";
+import { nextDelay, type RestartDelay } from "./restart-delay.ts";
 
 export type PartKind = "nats" | "redis" | "server" | "worker";
 
@@ -48,18 +48,20 @@ export class Part {
   readonly events = new EventEmitter<PartEvents>();
   readonly #plan: PartPlan;
   readonly #guard: Guard;
+  readonly #restartDelay: RestartDelay;
   readonly #stop = new AbortController();
   #child: ChildProcess | undefined;
   #http: string | undefined;
   #isReady = false;
   #ended: Promise<void> = Promise.resolve();
 
-  constructor(plan: PartPlan, log: PartLog, guard: Guard) {
+  constructor(plan: PartPlan, log: PartLog, guard: Guard, restartDelay: RestartDelay = nextDelay) {
     this.name = plan.name;
     this.kind = plan.kind;
     this.log = log;
     this.#plan = plan;
     this.#guard = guard;
+    this.#restartDelay = restartDelay;
   }
 
   /** Its process, while there is one. */
@@ -111,7 +113,7 @@ export class Part {
       wasReady ||= readyAt !== undefined;
       if (this.#stop.signal.aborted) break;
       if (!wasReady) return fail(this.#startFailure(exit));
-      lastDelay = nextDelay(lastDelay, readyAt === undefined ? 0 : Date.now() - readyAt);
+      lastDelay = this.#restartDelay(lastDelay, readyAt === undefined ? 0 : Date.now() - readyAt);
       this.events.emit("exit", { code: exit.code, signal: exit.signal, restartIn: lastDelay });
       await delay(lastDelay, undefined, { signal: this.#stop.signal }).catch(() => {});
     }

@@ -39,7 +39,7 @@ export class History {
     if (section !== undefined) take(section);
     while (section !== undefined && messages.length < historyLength) {
       // Those it points back to are asked for at once; what does not fit together is left to the next turn.
-      const ahead = await this.#ahead(section, historyLength - messages.length);
+      const ahead = await this.#ahead(room, section, historyLength - messages.length);
       for (const earlier of ahead) {
         if (earlier === undefined || earlier.sequence !== section.previous) break;
         section = earlier;
@@ -53,9 +53,15 @@ export class History {
   }
 
   /** Sections that `section` points back to, newest first, `wanted` at the most. */
-  #ahead({ previous, earlier }: StoredSection, wanted: number): Promise<(StoredSection | undefined)[]> {
+  #ahead(
+    room: string,
+    { previous, earlier }: StoredSection,
+    wanted: number,
+  ): Promise<(StoredSection | undefined)[]> {
     if (!previous || earlier.length === 0) return Promise.resolve([]);
-    return Promise.all([previous, ...earlier].slice(0, wanted).map((sequence) => this.#log.at(sequence)));
+    return Promise.all(
+      [previous, ...earlier].slice(0, wanted).map((sequence) => this.#log.at(room, sequence)),
+    );
   }
 
   async #before(room: string, { sequence, previous }: StoredSection): Promise<StoredSection | undefined> {
@@ -66,7 +72,7 @@ export class History {
 
   /** The section at `sequence`, or, where that one was removed, the one before it. */
   async #at(room: string, sequence: number): Promise<StoredSection | undefined> {
-    return (await this.#log.at(sequence)) ?? this.#log.before(room, sequence);
+    return (await this.#log.at(room, sequence)) ?? this.#log.before(room, sequence);
   }
 
   async #inTurn<T>(task: () => Promise<T>): Promise<T> {

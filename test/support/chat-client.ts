@@ -150,6 +150,11 @@ export class ChatClient {
     this.#socket.destroy();
   }
 
+  /** Breaks the connection off (TCP RST), as a network that fails does. */
+  breakOff(): void {
+    this.#socket.resetAndDestroy();
+  }
+
   #receive(chunk: Buffer): void {
     if (this.#length + chunk.length > this.#received.length) {
       const grown = Buffer.allocUnsafe(2 * (this.#length + chunk.length));
