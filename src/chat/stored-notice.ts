@@ -23,8 +23,19 @@ export const encodeStoredNotice = (notice: StoredNotice): string => JSON.stringi
 export function decodeStoredNotice(text: string): StoredNotice | undefined {
   try {
     const notice = JSON.parse(text) as StoredNotice;
-    return Array.isArray(notice.rooms) && Number.isInteger(notice.counter) ? notice : undefined;
+    const { partition, counter, rooms, refused = [] } = notice;
+    const wellFormed =
+      Number.isInteger(partition) &&
+      Number.isInteger(counter) &&
+      Array.isArray(rooms) &&
+      rooms.every((room) => Array.isArray(room) && areOf(room, ["string", "number", "string", "string"])) &&
+      Array.isArray(refused) &&
+      refused.every((room) => Array.isArray(room) && areOf(room, ["string", "string"]));
+    return wellFormed ? notice : undefined;
   } catch {
     return undefined;
   }
 }
+
+const areOf = (values: readonly unknown[], types: readonly string[]): boolean =>
+  values.length === types.length && values.every((value, index) => typeof value === types[index]);

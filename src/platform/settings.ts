@@ -59,6 +59,9 @@ export function parseDuration(given: string): number | undefined {
   return Number(match[1]) * (unitMilliseconds[match[2] ?? ""] ?? Number.NaN);
 }
 
+/** The longest that a timer of Node.js can wait, in milliseconds; it fires a longer one at once. */
+const longestDuration = 2 ** 31 - 1;
+
 /** A duration such as `250ms`, `60s`, `5m`; its value is in milliseconds. */
 export function duration(fallback: number, description: string, { min = 1 } = {}): Setting<number> {
   return {
@@ -67,6 +70,7 @@ export function duration(fallback: number, description: string, { min = 1 } = {}
     parse: (given) => {
       const value = parseDuration(given);
       if (value === undefined || value < min) throw new Error("must be a duration such as 250ms, 60s or 5m");
+      if (value > longestDuration) throw new Error("must be a duration of at most 596h");
       return value;
     },
   };

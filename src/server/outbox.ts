@@ -44,10 +44,10 @@ export class Outbox {
   /** Drops what waits and ends the connection with `lastLine`. */
   endWith(lastLine: string): void {
     if (this.#ending) return;
-    this.#queue = [Buffer.from(lastLine)];
+    this.#queue = [];
     this.#queued = 0;
-    this.#blocked = this.#socket.writableLength > 0;
-    if (!this.#blocked) this.#drain();
+    if (this.#blocked) this.#queue.push(Buffer.from(lastLine));
+    else this.#send(Buffer.from(lastLine));
     this.end();
   }
 

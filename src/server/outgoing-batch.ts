@@ -11,7 +11,7 @@ export type Sender = {
 type Entry = {
   readonly sender: Sender;
   readonly acceptedAt: number;
-  /** The message's JSON line; dropped once it is encoded. */
+  /** The message's JSON line, for as long as it may be published. */
   line: string;
   answered: boolean;
 };
@@ -74,11 +74,9 @@ export class OutgoingBatch {
       let text = "";
       let messages = 0;
       for (const entry of entries) {
-        if (!entry.answered) {
-          text += entry.line;
-          messages++;
-        }
-        entry.line = "";
+        if (entry.answered) continue;
+        text += entry.line;
+        messages++;
       }
       if (messages === 0) continue;
       const part = Buffer.from(text);
@@ -87,6 +85,11 @@ export class OutgoingBatch {
     }
     if (parts.length === 0) return undefined;
     return { payload: Buffer.concat(parts), sections: encodeSections(index) };
+  }
+
+  /** It will not be encoded again. */
+  forgetLines(): void {
+    for (const { entries } of this.#rooms.values()) for (const entry of entries) entry.line = "";
   }
 
   /** A room's part is stored and its members have it. */

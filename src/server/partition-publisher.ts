@@ -3,7 +3,7 @@ import { formatBatchId } from "../chat/batch.ts";
 import { headers, ingressSubject } from "../chat/subjects.ts";
 import type { Log } from "../platform/log.ts";
 import type { ServerMetrics } from "./metrics.ts";
-import { type EncodedBatch, OutgoingBatch, type Sender } from "./outgoing-batch.ts";
+import { OutgoingBatch, type Sender } from "./outgoing-batch.ts";
 
 /**
  * A partial batch is sent only while fewer than this many are unfinished, that is, not yet stored in their
@@ -168,8 +168,7 @@ export class PartitionPublisher {
     // More than one waiting: the first is as full as it gets.
     if (this.#waiting.length === 1 && !batch.full && this.#unfinishedLately() >= unfinishedLimit) return;
     this.#waiting.shift();
-    const encoded = batch.encode();
-    if (encoded === undefined) {
+    if (batch.answered) {
       this.#release(batch);
       return this.#send();
     }
@@ -177,7 +176,8 @@ export class PartitionPublisher {
     batch.publishedAt = performance.now();
     this.#unfinished.set(batch.counter, batch);
     this.#publishing = true;
-    void this.#publish(batch, encoded).then(() => {
+    void this.#publish(batch).then(() => {
+      batch.forgetLines();
       this.#publishing = false;
       this.#send();
     });
@@ -192,17 +192,24 @@ export class PartitionPublisher {
   }
 
   /** Resolves when the batch is in the queue, was refused, or nobody waits for it any more. */
-  async #publish(batch: OutgoingBatch, { payload, sections }: EncodedBatch): Promise<void> {
+  async #publish(batch: OutgoingBatch): Promise<void> {
     const { connection, incarnation, metrics, log } = this.#options;
     const id = { producer: incarnation, partition: this.#partition, counter: batch.counter };
     const all = newHeaders();
     all.set(headers.batch, formatBatchId(id));
     all.set(headers.created, String(Date.now()));
-    all.set(headers.sections, sections);
     const started = performance.now();
+    let payload: Buffer = Buffer.alloc(0);
     for (let attempt = 1; !batch.answered; attempt++) {
       if (attempt > 1) metrics.publishRetries.inc();
       const heldBefore = batch.mayBeQueued;
+      if (!heldBefore) {
+        // No attempt can have stored it: whoever was told so meanwhile is left out of the next.
+        const encoded = batch.encode();
+        if (encoded === undefined) return;
+        all.set(headers.sections, encoded.sections);
+        payload = encoded.payload;
+      }
       batch.mayBeQueued = true;
       try {
         const answer = await connection.request(ingressSubject(this.#partition), payload, {

@@ -37,11 +37,17 @@ export class RoomCursor {
       this.#note(producer, counter);
   }
 
-  locate({ sequence, previous = 0, batch, time }: StoredSection): Position {
+  locate(section: StoredSection): Position {
+    const { sequence, previous = 0, batch } = section;
     const known = batch === undefined || this.#holds(batch);
     if (sequence <= this.#last) return known ? "seen" : "restart";
     if (previous > this.#last) return "gap";
-    return (known && batch !== undefined) || time <= this.#restartTime ? "seen" : "next";
+    return (known && batch !== undefined) || this.isOld(section) ? "seen" : "next";
+  }
+
+  /** Whether a stream that started anew had `section` when its members had seen more of the one before. */
+  isOld({ time }: StoredSection): boolean {
+    return time <= this.#restartTime;
   }
 
   /** `section` was delivered, or there was nothing in it to deliver. */

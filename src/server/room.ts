@@ -38,6 +38,8 @@ export class Room {
   /** The highest sequence that is known to exist. */
   #target = 0;
   #reading = true;
+  /** How often the log has started anew: what was read of the one before does not count any more. */
+  #restarts = 0;
   #closed = false;
   #text = "";
   #messages = 0;
@@ -93,6 +95,7 @@ export class Room {
   restart(sequence: number): void {
     this.#options.metrics.roomRestarts.inc();
     this.#options.logger.warn({ room: this.id }, "the room's log started anew");
+    this.#restarts++;
     this.#cursor.restart();
     this.#target = sequence;
     this.expect(sequence);
@@ -121,8 +124,12 @@ export class Room {
   async #readToTarget(): Promise<void> {
     const { log, logger } = this.#options;
     for (let backoff = firstBackoff; !this.#closed && this.#target > this.#cursor.last; ) {
+      const restarts = this.#restarts;
+      // What is known to exist now, the leader has had when it answers.
+      const target = this.#target;
       try {
         const sections = await log.from(this.id, this.#cursor.last + 1);
+        if (restarts !== this.#restarts) continue;
         if (sections.length > 0) {
           for (const section of sections) this.#deliverFromLog(section);
           backoff = firstBackoff;
@@ -130,9 +137,10 @@ export class Room {
         }
         // Either retention has removed them, or the replica that answered lags.
         const last = await log.last(this.id);
-        if (last === undefined || last.sequence < this.#target) {
+        if (restarts !== this.#restarts) continue;
+        if (last === undefined || last.sequence < target) {
           this.#sayUnavailable();
-          this.#cursor.skipTo(this.#target);
+          this.#cursor.skipTo(target);
           continue;
         }
       } catch (error) {
@@ -144,9 +152,14 @@ export class Room {
   }
 
   #deliverFromLog(section: StoredSection): void {
-    const position = this.#cursor.locate(section);
-    if (position === "gap") this.#sayUnavailable();
-    if (position === "gap" || position === "next") this.#deliver(section);
+    let position = this.#cursor.locate(section);
+    if (position === "gap") {
+      // The log has nothing in between any more; before what is old, nobody misses it.
+      if (!this.#cursor.isOld(section)) this.#sayUnavailable();
+      this.#cursor.skipTo(section.previous ?? 0);
+      position = this.#cursor.locate(section);
+    }
+    if (position === "next") this.#deliver(section);
     else this.#cursor.advance(section);
   }
 
