@@ -110,7 +110,8 @@ export class Server {
       onRefused: () => this.#counted.connectionsRefused.inc(),
       onConnection: (socket) => {
         this.#counted.connectionsTotal.inc();
-        const id = (this.#nextSession++).toString(36);
+        // Presence events carry it to all servers.
+        const id = `${this.#incarnation}.${this.#nextSession++}`;
         const session = new Session(id, socket, {
           settings,
           history,

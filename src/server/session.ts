@@ -188,10 +188,12 @@ export class Session {
       return;
     }
     this.#options.metrics.badLines.inc({ reason: line.kind });
-    this.#say(
-      line.kind === "too-long"
-        ? `Error: your line is longer than ${this.#options.settings.maxLineBytes} bytes, it was skipped\n`
-        : "Error: your line is not valid UTF-8 text, it was skipped\n",
+    this.#run(() =>
+      this.#say(
+        line.kind === "too-long"
+          ? `Error: your line is longer than ${this.#options.settings.maxLineBytes} bytes, it was skipped\n`
+          : "Error: your line is not valid UTF-8 text, it was skipped\n",
+      ),
     );
   }
 
@@ -354,4 +356,7 @@ export class Session {
   }
 }
 
-const shortened = (word: string): string => (word.length > 40 ? `${word.slice(0, 40)}...` : word);
+function shortened(word: string): string {
+  const characters = [...word];
+  return characters.length > 40 ? `${characters.slice(0, 40).join("")}...` : word;
+}
