@@ -154,13 +154,17 @@ export class RoomLog {
       { strategy: "sentinel", maxWait: requestTimeout },
     );
     const messages: Msg[] = [];
+    let ended = false;
     for await (const answer of answers) {
       const code = answer.headers?.code ?? 0;
+      // A message without a payload, which somebody else has stored, is taken for the end; the rest is read next.
+      ended ||= answer.data.length === 0;
       if (code === 0) messages.push(answer);
       else if (code !== 204 && code !== 404) {
         throw new Error(`reading ${roomsStream} failed: ${code} ${answer.headers?.description}`);
       }
     }
+    if (!ended) throw new Error(`reading ${roomsStream} took too long`);
     return messages;
   }
 }

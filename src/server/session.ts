@@ -63,6 +63,8 @@ export class Session {
   #unanswered = 0;
   readonly #onAnswered: (() => void)[] = [];
   #inputEnded = false;
+  /** The server stops: no further line is handled. */
+  #stopping = false;
   /** The session is over; what it still waits for is of no interest any more. */
   #leaving = false;
 
@@ -124,6 +126,7 @@ export class Session {
   /** The server stops: what was accepted is answered, then the connection ends. */
   async restart(): Promise<void> {
     if (this.#leaving) return this.ended.promise;
+    this.#stopping = true;
     this.write(restarting);
     this.#block();
     await this.#allAnswered();
@@ -150,7 +153,7 @@ export class Session {
   }
 
   #unblock(): void {
-    if (this.#leaving) return;
+    if (this.#leaving || this.#stopping) return;
     this.#blocked = false;
     this.#handleLines();
     if (!this.#blocked) this.#socket.resume();
