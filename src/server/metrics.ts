@@ -43,6 +43,10 @@ export function serverMetrics(metrics: Metrics) {
       "buffer_pauses_total",
       "Times that reading paused because a buffer was full",
     ),
+    answerPauses: metrics.counter(
+      "answer_pauses_total",
+      "Times that reading paused because the client had yet to read its answers",
+    ),
     badLines: metrics.counter("bad_lines_total", "Lines that were refused", ["reason"]),
   };
 }

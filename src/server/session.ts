@@ -42,7 +42,8 @@ type Membership = { readonly room: Room; readonly user: string; readonly publish
  *
  * 1. Lines are handled one after the other. `send` does not wait for its echo; any other command waits until
  *    all sends before it are answered, so that what comes back reads in the order of what was typed.
- * 2. While a line cannot be handled yet (too fast, a full buffer, a command under way), nothing is read.
+ * 2. While a line cannot be handled yet (too fast, a full buffer, a command under way, answers that the
+ *    client has yet to read), nothing is read.
  * 3. Every message that was accepted is answered: by its echo, or by an error.
  */
 export class Session {
@@ -134,7 +135,7 @@ export class Session {
   }
 
   #say(text: string): void {
-    this.#outbox.write(Buffer.from(text));
+    this.#outbox.answer(Buffer.from(text));
   }
 
   #answered(): void {
@@ -161,6 +162,12 @@ export class Session {
 
   #handleLines(): void {
     while (!this.#blocked && !this.#leaving) {
+      // Whoever does not read the answers gets no more of them; only what others say can be too much then.
+      if (this.#outbox.blocked) {
+        this.#options.metrics.answerPauses.inc();
+        this.#block();
+        return this.#outbox.whenDrained(() => this.#unblock());
+      }
       if (this.#held !== undefined) {
         const held = this.#held;
         this.#held = undefined;

@@ -55,7 +55,8 @@ describe("a member that does not read", () => {
       expect(await numbersUpTo(alice, sent + step - 1)).toEqual(expected);
       expect(await numbersUpTo(bob, sent + step - 1)).toEqual(expected);
     }
-    await bob.line(`* sleepy left ${room}`);
+    // It may stand before or behind the last messages.
+    await eventually(() => bob.text.includes(`* sleepy left ${room}\n`));
 
     sleepy.resume();
     const lines = (await sleepy.ended()).split("\n");
@@ -64,6 +65,26 @@ describe("a member that does not read", () => {
     expect(messages.map((line) => Number(line.split(" ")[2]))).toEqual(numbers(messages.length));
     expect(messages.length).toBeLessThan(sent);
     expect(messages.every((line) => line.endsWith("long"))).toBe(true);
+  });
+});
+
+describe("a client that asks for more than it reads", () => {
+  test("gets all answers as it reads on, and the end after the last", async () => {
+    const room = newRoom();
+    const writer = await cluster.member(room, "writer");
+    writer.type(...numbers(100).map(longMessage));
+    await numbersUpTo(writer, 99);
+    const reader = await cluster.member(room, "reader");
+    const pauses = await metric("answer_pauses_total");
+    const times = 60;
+    reader.pause();
+    reader.type(...Array.from({ length: times }, () => "history"));
+    reader.endSending();
+    await eventually(async () => (await metric("answer_pauses_total")) > pauses, { milliseconds: 30_000 });
+    reader.resume();
+    const shown = await reader.ended();
+    expect(shown.match(/^\[.{19}\] writer: \d+ /gm)).toHaveLength(100 * times);
+    expect(shown.endsWith("long\n")).toBe(true);
   });
 });
 
