@@ -31,7 +31,9 @@ export type NewSection = {
 /** One room's part of a ChatRooms stream, as its leader has it, and how it answers those who read it. */
 export class RoomInAStream {
   sections: Kept[] = [];
-  /** How many of the last sections the replica that answers `from` lacks. */
+  /** When the stream was made, as its leader tells. */
+  created = "2026-01-02T10:00:00Z";
+  /** How many of the last sections the replica that answers `from` and `lastSequences` lacks. */
   lag = 0;
   /** How many reads from now on fail. */
   failures = 0;
@@ -112,12 +114,21 @@ export class RoomInAStream {
   /** What a room reads; every answer is of the moment of the question. */
   readonly log = {
     from: (_: string, sequence: number) => {
-      const visible = this.sections.slice(0, Math.max(0, this.sections.length - this.lag));
-      const found = visible.map(({ stored }) => stored).filter((section) => section.sequence >= sequence);
+      const found = this.#replica
+        .map(({ stored }) => stored)
+        .filter((section) => section.sequence >= sequence);
       return this.#answer(found.slice(0, this.page));
     },
     last: () => this.#answer(this.last),
+    state: () => this.#answer({ created: this.created, lastSequence: this.#sequence }),
+    lastSequences: () =>
+      this.#answer(new Map(this.#replica.slice(-1).map(({ live }) => ["general", live.sequence]))),
   } as unknown as RoomLog;
+
+  /** What a replica that lags has of it. */
+  get #replica(): Kept[] {
+    return this.sections.slice(0, Math.max(0, this.sections.length - this.lag));
+  }
 
   async #answer<T>(answer: T): Promise<T> {
     this.reads++;

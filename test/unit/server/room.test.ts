@@ -255,6 +255,20 @@ describe("what retention has removed", () => {
     expect(member.text).toBe(unavailable + next.lines);
   });
 
+  it("ends where it ended when that was asked: what was stored since then is there", async () => {
+    const { stream, room, member } = begun();
+    const lost = stream.store();
+    stream.sections.pop();
+    room.expect(lost.live.sequence);
+    // The leader's answer is on its way.
+    await pass(1);
+    expect(stream.reads).toBe(2);
+    const next = stream.store();
+    room.receive(next.live);
+    await pass(100);
+    expect(member.text).toBe(unavailable + next.lines);
+  });
+
   it("leaves no gap when it had been delivered: after a purge nothing is before the next one", async () => {
     const { stream, room, member } = begun();
     const before = stream.store();
@@ -391,6 +405,19 @@ describe("a stream that starts anew", () => {
     const all = Array.from({ length: 8 }, () => stream.store({ producer: "q" }));
     // By its sequences alone, this one could follow what was delivered.
     room.receive(all[7]?.live as Kept["live"]);
+    room.restart(stream.last?.sequence as number);
+    await pass(1000);
+    expect(member.text).toBe(linesOf(all));
+  });
+
+  it("while its room asks where the log ends is delivered whole all the same", async () => {
+    const { stream, room, member } = begun(20);
+    const lost = stream.store();
+    stream.replace();
+    const all = Array.from({ length: 3 }, () => stream.store({ producer: "q" }));
+    room.expect(lost.live.sequence);
+    await pass(1);
+    expect(stream.reads).toBe(2);
     room.restart(stream.last?.sequence as number);
     await pass(1000);
     expect(member.text).toBe(linesOf(all));
