@@ -51,6 +51,7 @@ export class UnroutableError extends Error {}
 export function decodeSections(index: string | undefined, payload: Uint8Array): Section[] {
   if (!index) throw new UnroutableError("the batch has no section index");
   const sections: Section[] = [];
+  const rooms = new Set<string>();
   let offset = 0;
   for (const entry of index.split(",")) {
     const match = /^([^:]+):(\d{1,9}):(\d{1,9})$/.exec(entry);
@@ -58,6 +59,9 @@ export function decodeSections(index: string | undefined, payload: Uint8Array): 
     const room = match[1] as string;
     const problem = roomIdProblem(room);
     if (problem !== undefined) throw new UnroutableError(`the batch names the room "${room}": ${problem}`);
+    // Its second part would count as stored already.
+    if (rooms.has(room)) throw new UnroutableError(`the section index names the room "${room}" twice`);
+    rooms.add(room);
     const end = offset + Number(match[2]);
     if (end > payload.length) throw new UnroutableError("the sections are longer than the payload");
     sections.push({ room, messages: Number(match[3]), payload: payload.subarray(offset, end) });

@@ -115,7 +115,7 @@ export class RoomLog {
 
   /** Some of the room's sections from `sequence` on, oldest first; a replica that lags may end too early. */
   async from(room: string, sequence: number): Promise<StoredSection[]> {
-    const messages = await this.#directGetMany({
+    const { messages } = await this.#directGetMany({
       seq: sequence,
       next_by_subj: roomSubject(room),
       batch: 256,
@@ -135,36 +135,45 @@ export class RoomLog {
     }
   }
 
-  /** The last sequences of up to 1,000 rooms, by any replica (so perhaps too low); rooms without one left out. */
-  async lastSequences(rooms: readonly string[]): Promise<Map<string, number>> {
-    const messages = await this.#directGetMany({ multi_last: rooms.map(roomSubject) });
-    const found = new Map<string, number>();
+  /**
+   * The last sequences of up to 1,000 rooms, by any replica; rooms without one are left out. `upTo` is the last
+   * sequence that the replica had of the whole stream, 0 where it does not say so.
+   */
+  async lastSequences(rooms: readonly string[]): Promise<{ sequences: Map<string, number>; upTo: number }> {
+    const { messages, end } = await this.#directGetMany({ multi_last: rooms.map(roomSubject) });
+    const sequences = new Map<string, number>();
     for (const { headers: all } of messages) {
       const room = all?.get("Nats-Subject").slice("room.".length);
-      if (room) found.set(room, Number(all?.get("Nats-Sequence")));
+      if (room) sequences.set(room, Number(all?.get("Nats-Sequence")));
     }
-    return found;
+    return { sequences, upTo: Number(end.headers?.get("Nats-UpTo-Sequence") || 0) };
+  }
+
+  /** The sequence of the room's first section from `sequence` on, by the stream's leader; undefined without one. */
+  async next(room: string, sequence: number): Promise<number | undefined> {
+    const query = { seq: sequence, next_by_subj: roomSubject(room) };
+    return (await this.#jetstream.streams.getMessage(roomsStream, query))?.seq;
   }
 
   /** One direct get that many messages answer; an empty one with a status ends them. */
-  async #directGetMany(request: object): Promise<Msg[]> {
+  async #directGetMany(request: object): Promise<{ messages: Msg[]; end: Msg }> {
     const answers = await this.#connection.requestMany(
       `$JS.API.DIRECT.GET.${roomsStream}`,
       JSON.stringify(request),
       { strategy: "sentinel", maxWait: requestTimeout },
     );
     const messages: Msg[] = [];
-    let ended = false;
+    let end: Msg | undefined;
     for await (const answer of answers) {
       const code = answer.headers?.code ?? 0;
       // A message without a payload, which somebody else has stored, is taken for the end; the rest is read next.
-      ended ||= answer.data.length === 0;
+      if (answer.data.length === 0) end = answer;
       if (code === 0) messages.push(answer);
       else if (code !== 204 && code !== 404) {
         throw new Error(`reading ${roomsStream} failed: ${code} ${answer.headers?.description}`);
       }
     }
-    if (!ended) throw new Error(`reading ${roomsStream} took too long`);
-    return messages;
+    if (end === undefined) throw new Error(`reading ${roomsStream} took too long`);
+    return { messages, end };
   }
 }

@@ -84,6 +84,8 @@ function deadLetters(spec: ChatClusterSpec): WantedStream {
     discard: DiscardPolicy.Old,
     max_age: days(30),
     max_bytes: parseBytes("64Mi"),
+    // Several servers may set the same message aside.
+    duplicate_window: milliseconds(120_000),
   };
 }
 

@@ -45,6 +45,8 @@ export class Room {
   #messages = 0;
   #delivered: BatchId[] = [];
   #scheduled = false;
+  /** Who waits until the room has delivered up to a sequence. */
+  #waiting: { readonly sequence: number; readonly resolve: () => void }[] = [];
 
   constructor(id: string, options: RoomOptions) {
     this.id = id;
@@ -60,7 +62,14 @@ export class Room {
   begin(last: StoredSection | undefined): void {
     this.#cursor.begin(last);
     this.#reading = false;
+    this.#moved();
     this.expect(this.#target);
+  }
+
+  /** Resolves when the room has delivered the log up to `sequence`, or is closed. */
+  reached(sequence: number): Promise<void> {
+    if (this.last >= sequence || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ sequence, resolve }));
   }
 
   /** A section came over the live subject. */
@@ -69,9 +78,11 @@ export class Room {
     if (this.#reading) return;
     switch (this.#cursor.locate(section)) {
       case "next":
-        return this.#deliver(section);
+        this.#deliver(section);
+        return this.#moved();
       case "seen":
-        return this.#cursor.advance(section);
+        this.#cursor.advance(section);
+        return this.#moved();
       case "gap":
         return this.expect(this.#target);
       case "restart":
@@ -118,6 +129,14 @@ export class Room {
   close(): void {
     this.flush();
     this.#closed = true;
+    this.#moved();
+  }
+
+  #moved(): void {
+    if (this.#waiting.length === 0) return;
+    const isThere = ({ sequence }: { sequence: number }): boolean => this.last >= sequence || this.#closed;
+    for (const { resolve } of this.#waiting.filter(isThere)) resolve();
+    this.#waiting = this.#waiting.filter((waiter) => !isThere(waiter));
   }
 
   /** Reads the log from the last delivered section up to the target, for as long as that takes. */
@@ -132,6 +151,7 @@ export class Room {
         if (restarts !== this.#restarts) continue;
         if (sections.length > 0) {
           for (const section of sections) this.#deliverFromLog(section);
+          this.#moved();
           backoff = firstBackoff;
           continue;
         }
@@ -141,6 +161,7 @@ export class Room {
         if (last === undefined || last.sequence < target) {
           this.#sayUnavailable();
           this.#cursor.skipTo(target);
+          this.#moved();
           continue;
         }
       } catch (error) {

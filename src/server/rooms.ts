@@ -3,17 +3,25 @@ import { fromLive, type RoomLog } from "../chat/room-log.ts";
 import { liveSubject, roomsStream } from "../chat/subjects.ts";
 import type { Log } from "../platform/log.ts";
 import { subscribe } from "../platform/nats.ts";
+import { within } from "../platform/within.ts";
 import { Room, type RoomOptions } from "./room.ts";
 
 /** How many rooms are asked about at once. */
 const checkSize = 500;
 /** A room that was just opened is checked after this long, in ms: a flush proves interest at one node only. */
 const secondCheckDelay = 1000;
+/** How much later than word of its being stored a live message may come, in ms, before it counts as lost. */
+export const liveDelay = 100;
+/** How long a room may take to deliver what its log holds, in ms, before somebody's joining it is given up. */
+const catchUpTime = 5000;
 
 type OpenRoom = {
   readonly room: Room;
   readonly subscription: Subscription;
   readonly opened: Promise<void>;
+  /** The read of the log's end that is under way, and the one that follows it for those who came meanwhile. */
+  reading: Promise<unknown>;
+  nextRead: Promise<number> | undefined;
   /** How many sessions have it open. */
   users: number;
 };
@@ -62,22 +70,28 @@ export class Rooms {
     return this.#open.get(id)?.room;
   }
 
-  /** The room, up to date, until `release`. Rejects when NATS does not answer. */
+  /**
+   * The room, until `release`: all that its log held at the call has been delivered to those who were there
+   * before. Rejects when NATS does not answer.
+   */
   async acquire(id: string): Promise<Room> {
     let open = this.#open.get(id);
+    const isNew = open === undefined;
     if (open === undefined) {
       const room = new Room(id, this.#options);
       const subscription = subscribe(this.#options.connection, liveSubject(id), (message) => {
         const section = fromLive(message);
         if (section !== undefined) room.receive(section);
       });
-      open = { room, subscription, opened: this.#begin(room), users: 0 };
+      const opened = this.#begin(room);
+      open = { room, subscription, opened, reading: opened, nextRead: undefined, users: 0 };
       this.#open.set(id, open);
       this.#options.onOpened(id);
     }
     open.users++;
     try {
       await open.opened;
+      if (!isNew) await this.#bringUpToDate(open);
       return open.room;
     } catch (error) {
       this.release(id);
@@ -140,6 +154,28 @@ export class Rooms {
     this.#justOpened.add(room.id);
   }
 
+  async #bringUpToDate(open: OpenRoom): Promise<void> {
+    const { room } = open;
+    open.nextRead ??= open.reading
+      .catch(() => {})
+      .then(async () => {
+        open.nextRead = undefined;
+        const last = this.#log.last(room.id);
+        open.reading = last;
+        return (await last)?.sequence ?? 0;
+      });
+    const sequence = await open.nextRead;
+    if (room.last >= sequence) return;
+    // What is on its way here comes sooner than it could be read.
+    const timer = setTimeout(() => room.expect(sequence), liveDelay);
+    const reached = await within(
+      catchUpTime,
+      room.reached(sequence).then(() => true),
+    );
+    clearTimeout(timer);
+    if (!reached) throw new Error(`the log of room ${room.id} could not be read in time`);
+  }
+
   async #flush(): Promise<void> {
     const timeout = Promise.withResolvers<never>();
     const timer = setTimeout(() => timeout.reject(new Error("NATS does not answer")), 2000);
@@ -157,8 +193,8 @@ export class Rooms {
     }
     this.#created = created;
     if (lastSequence === this.#checkedUpTo) return;
-    await this.#compare([...this.#open.keys()]);
-    this.#checkedUpTo = lastSequence;
+    // A replica that lags has not shown what it lacks.
+    this.#checkedUpTo = Math.min(lastSequence, await this.#compare([...this.#open.keys()]));
   }
 
   /** ChatRooms is another one: its rooms hold what it says, and nothing else. */
@@ -168,16 +204,20 @@ export class Rooms {
     }
   }
 
-  async #compare(ids: readonly string[]): Promise<void> {
+  /** Compares rooms with their log as it was up to the sequence that this resolves to. */
+  async #compare(ids: readonly string[]): Promise<number> {
+    let comparedUpTo = Number.POSITIVE_INFINITY;
     for (let start = 0; start < ids.length; start += checkSize) {
-      const found = await this.#log.lastSequences(ids.slice(start, start + checkSize));
-      for (const [id, sequence] of found) {
+      const { sequences, upTo } = await this.#log.lastSequences(ids.slice(start, start + checkSize));
+      comparedUpTo = Math.min(comparedUpTo, upTo);
+      for (const [id, sequence] of sequences) {
         const room = this.get(id);
         if (room === undefined) continue;
         room.expect(sequence);
         if (sequence < room.last) await this.#checkLower(room);
       }
     }
+    return comparedUpTo;
   }
 
   /** A log that ends before what was delivered: the replica that answered lags, or the stream was restored. */

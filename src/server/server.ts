@@ -14,12 +14,9 @@ import { serverMetrics } from "./metrics.ts";
 import { Presence } from "./presence/presence.ts";
 import type { PresenceEvent } from "./presence/presence-event.ts";
 import { Publisher } from "./publisher.ts";
-import { Rooms } from "./rooms.ts";
+import { liveDelay, Rooms } from "./rooms.ts";
 import { Session } from "./session.ts";
 import type { serverSettings } from "./settings.ts";
-
-/** How much later than a notice of its being stored a live message may come, in ms, before it counts as lost. */
-const liveDelay = 100;
 
 /** A chat server: accepts connections, takes messages to the queue, and hands rooms' messages to members. */
 export class Server {

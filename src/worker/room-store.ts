@@ -106,7 +106,12 @@ export class RoomStore {
     if (counters !== undefined) return { sequence, counters, earlier };
     // Somebody else wrote to the room. The counters stand in the last message of ours before that.
     for (let earlier: StoredSection | undefined = last; earlier !== undefined; ) {
-      earlier = await this.#options.log.before(room, earlier.sequence);
+      const { sequence: newer } = earlier;
+      earlier = await this.#options.log.before(room, newer);
+      // Any replica may have answered that; the leader says whether it had everything.
+      if ((await this.#options.log.next(room, (earlier?.sequence ?? 0) + 1)) !== newer) {
+        throw new Error(`a replica of ChatRooms lags in room ${room}`);
+      }
       const found = decodeProducers(earlier?.producers);
       if (found !== undefined) return { sequence, counters: found, earlier: [] };
     }

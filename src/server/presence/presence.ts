@@ -1,5 +1,6 @@
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
+import { within } from "../../platform/within.ts";
 import { CommandFailed, Commands } from "./commands.ts";
 import { Lease } from "./lease.ts";
 import { Ledger } from "./ledger.ts";
@@ -10,7 +11,6 @@ import { Reaper } from "./reaper.ts";
 import { Recorder } from "./recorder.ts";
 import { answerMilliseconds, type PresenceRedis, presenceRedis } from "./redis.ts";
 import { RoomEvents } from "./room-events.ts";
-import { within } from "./within.ts";
 
 /** Redis cannot be asked now; the message is for people. */
 export class PresenceUnavailableError extends Error {

@@ -73,8 +73,9 @@ describe("the section index", () => {
       messages: fc.nat(4096),
       payload: fc.uint8Array({ maxLength: 40 }),
     });
+    const oneOfEachRoom = fc.uniqueArray(part, { minLength: 1, maxLength: 8, selector: ({ room }) => room });
     fc.assert(
-      fc.property(fc.array(part, { minLength: 1, maxLength: 8 }), (parts) => {
+      fc.property(oneOfEachRoom, (parts) => {
         const payload = Buffer.concat(parts.map((section) => section.payload));
         const index = encodeSections(parts.map((section) => ({ ...section, bytes: section.payload.length })));
         const sections = decodeSections(index, payload);
@@ -117,6 +118,7 @@ describe("the section index", () => {
     ["with a room of two tokens", "a.b:10:1", /names the room "a\.b"/],
     ["with a reserved room", "global_messages:10:1", /reserved/],
     ["with a room that is too long", `${"r".repeat(65)}:10:1`, /names the room/],
+    ["with a room that comes twice", "a:5:1,a:5:1", /names the room "a" twice/],
     ["longer than the payload", "general:11:1", /longer than the payload/],
     ["longer than the payload in its second entry", "a:6:1,b:5:1", /longer than the payload/],
     ["shorter than the payload", "general:9:1", /shorter than the payload/],

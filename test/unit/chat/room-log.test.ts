@@ -33,7 +33,7 @@ describe("a read of many messages", () => {
     const log = answering(found("a", 3), found("a", 7), end);
     expect((await log.from("a", 1)).map(({ sequence }) => sequence)).toEqual([3, 7]);
     const last = answering(found("a", 3), found("b", 7), end);
-    expect([...(await last.lastSequences(["a", "b", "c"]))]).toEqual([
+    expect([...(await last.lastSequences(["a", "b", "c"])).sequences]).toEqual([
       ["a", 3],
       ["b", 7],
     ]);
@@ -41,7 +41,7 @@ describe("a read of many messages", () => {
 
   it("gives nothing when there is nothing", async () => {
     expect(await answering(status(404, "No Results")).from("a", 1)).toEqual([]);
-    expect((await answering(status(404, "No Results")).lastSequences(["a"])).size).toBe(0);
+    expect((await answering(status(404, "No Results")).lastSequences(["a"])).sequences.size).toBe(0);
   });
 
   it("fails with the reason that NATS gives", async () => {

@@ -122,7 +122,10 @@ export class RoomInAStream {
     last: () => this.#answer(this.last),
     state: () => this.#answer({ created: this.created, lastSequence: this.#sequence }),
     lastSequences: () =>
-      this.#answer(new Map(this.#replica.slice(-1).map(({ live }) => ["general", live.sequence]))),
+      this.#answer({
+        sequences: new Map(this.#replica.slice(-1).map(({ live }) => ["general", live.sequence])),
+        upTo: this.#replica.at(-1)?.live.sequence ?? 0,
+      }),
   } as unknown as RoomLog;
 
   /** What a replica that lags has of it. */

@@ -84,6 +84,23 @@ describe("a lost last message", () => {
   });
 });
 
+it("who joins gets nothing of before, though it was lost on its way to those who were there", async () => {
+  const { stream, rooms, member } = await deafMember();
+  const lost = stream.store();
+  const acquired = rooms.acquire("general");
+  await pass(1000);
+  const room = await acquired;
+  room.flush();
+  const late = new Viewer();
+  room.members.add(late);
+  expect(member.text).toBe(lost.lines);
+  room.receive(stream.store().live);
+  await pass(10);
+  expect(late.text).not.toContain(lost.lines);
+  expect(late.text).not.toBe("");
+  rooms.close();
+});
+
 it("a stream that was made anew is delivered from its first section on, with nothing live to tell of it", async () => {
   const { stream, rooms, member } = await deafMember();
   await pass(checkInterval);
