@@ -282,7 +282,6 @@ export class Session {
       const problem = userIdProblem(user);
       if (problem !== undefined) return this.#say(`Error: ${problem}\n`);
       const { rooms, publisher, presence, log } = this.#options;
-      await this.#leave();
       let room: Room;
       try {
         room = await rooms.acquire(id);
@@ -290,6 +289,8 @@ export class Session {
         log.warn({ room: id, err: error }, "could not open a room");
         return this.#say(`Error: cannot join ${id} right now, the message store does not answer\n`);
       }
+      // Only now: whoever cannot join stays where it is.
+      await this.#leave();
       if (this.#leaving) return rooms.release(id);
       clearTimeout(this.#joinTimer);
       // What was delivered before is for those who were there.

@@ -346,3 +346,23 @@ describe("a room's log", () => {
     expect(await bob.upTo("five\n")).toMatch(/^\[.{8}\] alice: four\n\[.{8}\] alice: five\n$/);
   });
 });
+
+test("who cannot join another room, since NATS is away, stays where it is", async () => {
+  const [room, other] = [newRoom(), newRoom()];
+  const alice = await cluster.member(room, "alice");
+  signal("nats-1", "SIGSTOP");
+  try {
+    alice.type(`join ${other} alice`);
+    await alice.line(`Error: cannot join ${other} right now, the message store does not answer`);
+  } finally {
+    signal("nats-1", "SIGCONT");
+  }
+  alice.type("users");
+  await alice.line(`Users in ${room}: alice`);
+  // What could not be opened can be, now.
+  await eventually(async () => {
+    alice.type(`join ${other} alice`);
+    const [line] = await alice.line(/^(Joined room|Error: cannot join)/);
+    return line.startsWith("Joined");
+  });
+});
