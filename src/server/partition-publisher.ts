@@ -21,8 +21,9 @@ const attemptTimeout = 2000;
 const retryDelay = 100;
 /** What a waiting message costs in memory beyond its text, in bytes. */
 const messageOverhead = 160;
-/** JetStream could not store a message: the stream is full, or its disk is. */
+/** JetStream could not store a message: the stream is full, which is found out before, or the disk failed. */
 const storeFailed = 10077;
+const streamIsFull = "maximum bytes exceeded";
 
 export type PublisherOptions = {
   readonly connection: NatsConnection;
@@ -223,9 +224,11 @@ export class PartitionPublisher {
           return;
         }
         log.warn({ partition: this.#partition, error: error.description }, "the queue refused a batch");
-        batch.mayBeQueued = heldBefore;
-        if (error.err_code === storeFailed && !heldBefore) {
-          batch.refusedWhole(`message not stored: ${plainReason(error.description)}`);
+        const isFull = error.err_code === storeFailed && error.description.includes(streamIsFull);
+        // A leader whose own disk failed may have got its replicas to store it.
+        if (error.err_code !== storeFailed || isFull) batch.mayBeQueued = heldBefore;
+        if (isFull && !heldBefore) {
+          batch.refusedWhole("message not stored: the message queue is full, try again later");
           this.#finish(batch);
           return;
         }
@@ -238,8 +241,3 @@ export class PartitionPublisher {
     }
   }
 }
-
-const plainReason = (description: string): string =>
-  description.includes("maximum bytes exceeded")
-    ? "the message queue is full, try again later"
-    : `the message queue cannot store it (${description})`;

@@ -61,7 +61,8 @@ export class RoomStore {
     for (let backoff = firstBackoff; ; ) {
       if (signal.aborted) throw new StoppedError("the worker is stopping");
       try {
-        known ??= await this.#read(room);
+        // To publish on what is remembered is safe, since the fence proves it; to leave out is not.
+        if (known === undefined || holds(known.counters, id)) known = await this.#read(room);
         if (holds(known.counters, id)) {
           this.#options.onHeldAlready();
           return known;

@@ -264,19 +264,27 @@ describe("a sender is told", () => {
     expect(queue.attempts.map(({ texts }) => texts)).toEqual([["1"], ["2"]]);
   });
 
-  it.each([
-    [full, queueFull],
-    [noDisk, "message not stored: the message queue cannot store it (no space left on device)"],
-  ])("that the queue refused it: %j", async (error, outcome) => {
+  it("that the queue is full", async () => {
     const { queue, publisher, told, acceptEach } = publishing();
     await acceptEach("1");
-    queue.open.refuse(error);
+    queue.open.refuse(full);
     await turn();
-    expect(told.get("1")).toEqual([outcome]);
+    expect(told.get("1")).toEqual([queueFull]);
     expect([publisher.idle, publisher.bytes]).toEqual([true, 0]);
     await pass(20_000);
     expect(queue.attempts).toHaveLength(1);
-    expect(told.get("1")).toEqual([outcome]);
+    expect(told.get("1")).toEqual([queueFull]);
+  });
+
+  it("that it is unknown when the leader's disk failed: its replicas may have the message", async () => {
+    const { queue, told, acceptEach } = publishing();
+    await acceptEach("1");
+    queue.open.refuse(noDisk);
+    await turn();
+    expect(told.get("1")).toEqual([]);
+    await pass(20_000);
+    expect(queue.attempts.length).toBeGreaterThan(1);
+    expect(told.get("1")).toEqual([unknown]);
   });
 
   it("that its room's part was set aside, and why", async () => {
