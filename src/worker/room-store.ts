@@ -106,14 +106,14 @@ export class RoomStore {
     const earlier = previous ? [previous, ...last.earlier].slice(0, maxEarlier + 1) : [];
     if (counters !== undefined) return { sequence, counters, earlier };
     // Somebody else wrote to the room. The counters stand in the last message of ours before that.
-    for (let earlier: StoredSection | undefined = last; earlier !== undefined; ) {
-      const { sequence: newer } = earlier;
-      earlier = await this.#options.log.before(room, newer);
+    for (let section: StoredSection | undefined = last; section !== undefined; ) {
+      const { sequence: newer } = section;
+      section = await this.#options.log.before(room, newer);
       // Any replica may have answered that; the leader says whether it had everything.
-      if ((await this.#options.log.next(room, (earlier?.sequence ?? 0) + 1)) !== newer) {
+      if ((await this.#options.log.next(room, (section?.sequence ?? 0) + 1)) !== newer) {
         throw new Error(`a replica of ChatRooms lags in room ${room}`);
       }
-      const found = decodeProducers(earlier?.producers);
+      const found = decodeProducers(section?.producers);
       if (found !== undefined) return { sequence, counters: found, earlier: [] };
     }
     return { sequence, counters: new Map(), earlier: [] };
