@@ -32,7 +32,7 @@ const wanted = readme.replace(
 );
 if (wanted !== readme) {
   if (process.argv.includes("--check")) {
-    process.stderr.write("README.md: the settings are stale; run `node hack/readme-settings.ts`\n");
+    process.stderr.write("README.md: the settings are stale; run `npm run readme`\n");
     process.exit(1);
   }
   writeFileSync("README.md", wanted);

@@ -39,7 +39,12 @@ function parseObjects(yamlText: string, fileName: string): unknown[] {
     const [error] = errors;
     if (error !== undefined) throw new UsageError(`${fileName}: ${error.message.split(":\n")[0]}`);
   }
-  return documents.map((document) => document.toJS());
+  try {
+    return documents.map((document) => document.toJS());
+  } catch (error) {
+    // An alias that stands for nothing shows only here.
+    throw new UsageError(`${fileName}: ${(error as Error).message}`);
+  }
 }
 
 const isChatCluster = (object: unknown): boolean =>

@@ -125,14 +125,21 @@ export function serverPlan(place: Place, number: number): PartPlan {
     "join-timeout": joinTimeout,
   };
   const sharing = place.reusePort ? ["--reuse-port"] : [];
-  return rolePlan(place, "server", number, [...asArgs(flags), ...sharing]);
+  const redis = { DISROOM_REDIS_URL: redisUrl(place, `server-${number}`) };
+  return rolePlan(place, "server", number, [...asArgs(flags), ...sharing], redis);
 }
 
 export function workerPlan(place: Place, number: number): PartPlan {
-  return rolePlan(place, "worker", number, []);
+  return rolePlan(place, "worker", number, [], {});
 }
 
-function rolePlan(place: Place, role: "server" | "worker", number: number, own: string[]): PartPlan {
+function rolePlan(
+  place: Place,
+  role: "server" | "worker",
+  number: number,
+  own: string[],
+  secrets: Record<string, string>,
+): PartPlan {
   const [file, ...args] = place.roleCommand(role);
   const name = `${role}-${number}`;
   const common = {
@@ -146,7 +153,12 @@ function rolePlan(place: Place, role: "server" | "worker", number: number, own: 
     kind: role,
     command: [file, ...args, ...asArgs(common), ...own],
     // They hold passwords, and flags can be read by every user of the machine.
-    environment: { DISROOM_NATS_URL: natsUrl(place, name), DISROOM_REDIS_URL: redisUrl(place, name) },
+    environment: {
+      ...secrets,
+      DISROOM_NATS_URL: natsUrl(place, name),
+      // What a part says when it listens is of this level.
+      DISROOM_LOG_LEVEL: process.env.DISROOM_LOG_LEVEL === "debug" ? "debug" : "info",
+    },
     listening: roleListening,
     startLimit: 60_000,
     stopGrace: roleGrace + 1000,

@@ -3,6 +3,14 @@ import type { Metrics } from "../platform/metrics.ts";
 export type ServerMetrics = ReturnType<typeof serverMetrics>;
 
 export function serverMetrics(metrics: Metrics) {
+  const counted = makeMetrics(metrics);
+  // A series that begins with its first event hides that event from rate().
+  for (const outcome of ["refused", "unknown"] as const) counted.failed.inc({ outcome }, 0);
+  for (const reason of ["slow", "join timeout"] as const) counted.closed.inc({ reason }, 0);
+  return counted;
+}
+
+function makeMetrics(metrics: Metrics) {
   return {
     accepted: metrics.tally("messages_accepted_total", "Messages taken from senders"),
     stored: metrics.tally("messages_stored_total", "Messages of this server's senders that are stored"),
