@@ -88,9 +88,9 @@ class LoadRoom {
     for (let number = 0; number < options.membersPerRoom; number++) {
       room.#members.push(await LoadMember.join(room, number));
     }
-    // Who joined shows in the others' streams, at its own pace.
+    // Who joined shows in the others' streams, at its own pace, and on each server in its own order.
     const last = options.membersPerRoom - 1;
-    await Promise.all(room.#members.slice(0, last).map((member) => member.sees(`* u${last} joined ${id}\n`)));
+    await Promise.all(room.#members.map((member, number) => member.seesJoins(last - number)));
     room.#nextPerSender = new Array(options.membersPerRoom).fill(0);
     // All members' streams are the same from this message on.
     const marks = room.#members.map((member) => member.mark());
@@ -210,8 +210,17 @@ class LoadMember {
   }
 
   /** Resolves when `text` has come; before the mark only. */
-  async sees(text: string): Promise<void> {
-    while (!this.#text.includes(text)) {
+  sees(text: string): Promise<void> {
+    return this.#until(() => this.#text.includes(text));
+  }
+
+  /** Resolves when this many others have joined behind it; before the mark only. */
+  seesJoins(count: number): Promise<void> {
+    return this.#until(() => (this.#text.match(/^\* u\d+ joined /gm)?.length ?? 0) >= count);
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
       if (this.#text.includes("Error:")) throw new Error(`cannot join: ${this.#text}`);
       await new Promise<void>((resolve) => {
         this.#onText = resolve;
