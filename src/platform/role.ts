@@ -6,6 +6,7 @@ import { Metrics } from "./metrics.ts";
 import { connectNats } from "./nats.ts";
 import { exitOnUncaught, runUntilSignal } from "./process.ts";
 import type { ValuesOf } from "./settings.ts";
+import { within } from "./within.ts";
 
 /** How long a stopping role waits for NATS to take its last messages, in milliseconds. */
 const flushTimeout = 2000;
@@ -80,10 +81,10 @@ export async function runRole(
 
 /** Sends what was published last, if NATS is there to take it. */
 async function closeConnection(connection: NatsConnection): Promise<void> {
-  await Promise.race([
+  await within(
+    flushTimeout,
     connection.flush().catch(() => {}),
-    new Promise((resolve) => setTimeout(resolve, flushTimeout)),
-  ]);
+  );
   await connection.close();
 }
 

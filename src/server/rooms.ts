@@ -1,5 +1,5 @@
 import type { NatsConnection, Subscription } from "@nats-io/transport-node";
-import { fromLive, type RoomLog } from "../chat/room-log.ts";
+import { fromLive, type RoomLog, requestTimeout } from "../chat/room-log.ts";
 import { liveSubject, roomsStream } from "../chat/subjects.ts";
 import type { Log } from "../platform/log.ts";
 import { subscribe } from "../platform/nats.ts";
@@ -177,13 +177,11 @@ export class Rooms {
   }
 
   async #flush(): Promise<void> {
-    const timeout = Promise.withResolvers<never>();
-    const timer = setTimeout(() => timeout.reject(new Error("NATS does not answer")), 2000);
-    try {
-      await Promise.race([this.#options.connection.flush(), timeout.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    const flushed = await within(
+      requestTimeout,
+      this.#options.connection.flush().then(() => true),
+    );
+    if (!flushed) throw new Error("NATS does not answer");
   }
 
   async #checkAll(): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type NatsConnection, headers as newHeaders } from "@nats-io/transport-node";
 import { type BatchId, formatBatchId, type Section, UnroutableError } from "../chat/batch.ts";
 import { encodeEarlier, maxEarlier } from "../chat/earlier.ts";
@@ -79,7 +80,8 @@ export class RoomStore {
       } catch (error) {
         if (error instanceof UnroutableError) throw error;
         this.#options.onRetry(room, error as Error);
-        await delay(backoff, signal);
+        // A stop ends the wait; the loop looks at it.
+        await delay(backoff, undefined, { signal }).catch(() => {});
         backoff = Math.min(backoff * 2, longestBackoff);
       }
       // Refused or unanswered: only the log can tell what the room holds now.
@@ -152,16 +154,4 @@ export class RoomStore {
 function earlierThan(known: KnownRoom, messages: number): readonly number[] {
   if (known.sequence === 0 || messages >= historyLength) return [];
   return [known.sequence, ...known.earlier.slice(0, maxEarlier)];
-}
-
-function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }
