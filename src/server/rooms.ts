@@ -14,6 +14,12 @@ const secondCheckDelay = 1000;
 export const liveDelay = 100;
 /** How long a room may take to deliver what its log holds, in ms, before somebody's joining it is given up. */
 const catchUpTime = 5000;
+/**
+ * For how long joining is tried again when NATS does not answer, in ms, and how soon. Another leader is there
+ * within that time, as a rule: people who join meanwhile wait for a few seconds and need not try themselves.
+ */
+const joinPatience = 5000;
+const joinRetryDelay = 250;
 
 type OpenRoom = {
   readonly room: Room;
@@ -72,7 +78,7 @@ export class Rooms {
 
   /**
    * The room, until `release`: all that its log held at the call has been delivered to those who were there
-   * before. Rejects when NATS does not answer.
+   * before. Rejects when NATS does not answer, after 5 to 10 s.
    */
   async acquire(id: string): Promise<Room> {
     let open = this.#open.get(id);
@@ -83,16 +89,17 @@ export class Rooms {
         const section = fromLive(message);
         if (section !== undefined) room.receive(section);
       });
-      const opened = this.#begin(room);
+      const opened = patiently(() => this.#begin(room));
       open = { room, subscription, opened, reading: opened, nextRead: undefined, users: 0 };
       this.#open.set(id, open);
       this.#options.onOpened(id);
     }
-    open.users++;
+    const known = open;
+    known.users++;
     try {
-      await open.opened;
-      if (!isNew) await this.#bringUpToDate(open);
-      return open.room;
+      await known.opened;
+      if (!isNew) await patiently(() => this.#bringUpToDate(known));
+      return known.room;
     } catch (error) {
       this.release(id);
       throw error;
@@ -229,6 +236,19 @@ export class Rooms {
       if (status.type !== "reconnect") continue;
       this.#checkedUpTo = -1;
       this.check();
+    }
+  }
+}
+
+/** Tries again, for a while, what failed since NATS did not answer. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + joinPatience;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, joinRetryDelay));
     }
   }
 }

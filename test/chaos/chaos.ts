@@ -16,7 +16,15 @@ import { forgotten } from "./forgotten.ts";
 import type { History } from "./history.ts";
 import { Links } from "./links.ts";
 import { queueState, readLogs } from "./logs.ts";
-import { type FaultKind, faultKinds, kindsFor, type PlannedFault, planFaults, type Size } from "./plan.ts";
+import {
+  type FaultKind,
+  faultKinds,
+  kindsFor,
+  type PlannedFault,
+  planFaults,
+  routers,
+  type Size,
+} from "./plan.ts";
 import { Random } from "./random.ts";
 import { serverOf } from "./server-of.ts";
 import { longestPauses, type Outage, outages } from "./service.ts";
@@ -27,6 +35,8 @@ export type ChaosOptions = {
   /** How many faults, or for how many milliseconds new ones begin. */
   readonly faults?: number;
   readonly milliseconds?: number;
+  /** One fault at a time, this many milliseconds apart. */
+  readonly apart?: number;
   readonly kinds?: readonly FaultKind[];
   readonly size?: Size;
   readonly rooms?: number;
@@ -72,9 +82,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, size = { servers: 3, workers: 4, nats: 3 }, onLine = () => {} } = options;
   const signal = options.signal ?? new AbortController().signal;
   const folder = mkdtempSync(join(tmpdir(), "disroom-chaos-"));
-  const disk = mountSmallDisk(join(folder, "nats-1"), megabytesOfDisk);
+  const disks = mountSmallDisks(folder, size.nats);
   const kinds = kindsFor(options.kinds ?? faultKinds, size).filter((kind) => {
-    if (kind !== "full-disk-nats" || disk !== undefined) return true;
+    if (kind !== "full-disk-nats" || disks.size > 0) return true;
     onLine("left out: full-disk-nats, since only root may mount a small disk");
     return false;
   });
@@ -94,16 +104,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       ...(options.roleCommand !== undefined && { roleCommand: options.roleCommand }),
     });
     connection = await connectNats(cluster.natsUrl, "chaos", createLog("chaos", "silent"), signal);
-    const run = new Run({ options, size, cluster, connection, links, disk, signal, onLine });
+    const run = new Run({ options, size, cluster, connection, links, disks, signal, onLine });
     const result = await run.go(plan);
     keepFolder = isBad(result) || options.keep === true;
     return { ...result, seed, folder };
   } finally {
-    if (cluster !== undefined) heal({ cluster, links, disk });
+    if (cluster !== undefined) heal({ cluster, links, disks });
     await connection?.close();
     await cluster?.stop();
     links.close();
-    disk?.unmount();
+    for (const disk of disks.values()) disk.unmount();
     if (!keepFolder) rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -116,7 +126,17 @@ export const isBad = ({
   violations.some(({ kind }) => kind !== "too early") || troubles.length + found.length > 0;
 
 const linksOf = ({ servers, workers, nats }: Size): number =>
-  (servers + workers) * (nats + 1) + nats * (nats - 1);
+  routers + (servers + workers) * (nats + 1) + nats * (nats - 1);
+
+/** By the names of the nodes whose stores are on them; empty where that is not allowed. */
+function mountSmallDisks(folder: string, nodes: number): Map<string, SmallDisk> {
+  const disks = new Map<string, SmallDisk>();
+  for (let node = 1; node <= nodes; node++) {
+    const disk = mountSmallDisk(join(folder, `nats-${node}`), megabytesOfDisk);
+    if (disk !== undefined) disks.set(`nats-${node}`, disk);
+  }
+  return disks;
+}
 
 function chatCluster(size: Size) {
   return checkChatCluster({
@@ -140,7 +160,7 @@ type RunOptions = {
   readonly cluster: LocalCluster;
   readonly connection: NatsConnection;
   readonly links: Links;
-  readonly disk: SmallDisk | undefined;
+  readonly disks: ReadonlyMap<string, SmallDisk>;
   readonly signal: AbortSignal;
   readonly onLine: (line: string) => void;
 };
@@ -157,9 +177,10 @@ class Run {
   constructor(given: RunOptions) {
     this.#given = given;
     const { cluster } = given;
-    this.#recorder = new Recorder(this.#now, (localPort) =>
-      serverOf(cluster.parts("server"), localPort, cluster.port),
-    );
+    this.#recorder = new Recorder(this.#now, (localPort, router) => {
+      const [link] = given.links.between(router, "servers");
+      return serverOf(cluster.parts("server"), link?.farPort(localPort) ?? 0, cluster.port);
+    });
   }
 
   async go(plan: readonly PlannedFault[]): Promise<Omit<ChaosResult, "seed" | "folder">> {
@@ -211,13 +232,15 @@ class Run {
   }
 
   #startClients(): void {
-    const { cluster, options } = this.#given;
+    const { cluster, links, options } = this.#given;
     const { rooms = 6, membersPerRoom = 4 } = options;
     for (let room = 0; room < rooms; room++) {
       for (let member = 0; member < membersPerRoom; member++) {
+        const router = `people-${(this.#clients.length % routers) + 1}`;
         this.#clients.push(
           new ChaosClient({
-            port: cluster.port,
+            port: links.portFor(router, "servers", cluster.port),
+            router,
             room: `room-${room}`,
             user: `r${room}m${member}`,
             recorder: this.#recorder,
@@ -230,14 +253,16 @@ class Run {
   }
 
   async #makeFaults(plan: readonly PlannedFault[]): Promise<void> {
-    const { signal, ...site } = this.#given;
+    const { signal, options, ...site } = this.#given;
+    const { apart } = options;
     const begun = this.#now();
     const open = new Set<Promise<void>>();
     const flood = (on: boolean): void => {
       for (const client of this.#clients) client.flood(on);
     };
     for (const planned of plan) {
-      await this.#wait(Math.max(0, begun + planned.at - this.#now()));
+      if (apart === undefined) await this.#wait(Math.max(0, begun + planned.at - this.#now()));
+      else await Promise.all(open).then(() => this.#wait(apart));
       const fault: Fault = { ...planned, startedAt: this.#now(), what: planned.kind };
       this.#faults.push(fault);
       const work = makeFault(fault, { ...site, signal, now: this.#now, flood })

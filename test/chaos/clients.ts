@@ -22,9 +22,10 @@ export class Recorder {
   /** Messages that got no outcome although their connection stayed. */
   readonly unanswered: string[] = [];
   readonly now: () => number;
-  readonly serverOf: (localPort: number) => string;
+  /** The server that a connection from a port has, by way of a router. */
+  readonly serverOf: (localPort: number, router: string) => string;
 
-  constructor(now: () => number, serverOf: (localPort: number) => string) {
+  constructor(now: () => number, serverOf: (localPort: number, router: string) => string) {
     this.now = now;
     this.serverOf = serverOf;
   }
@@ -34,6 +35,7 @@ export type ClientOptions = {
   readonly port: number;
   readonly room: string;
   readonly user: string;
+  readonly router: string;
   readonly recorder: Recorder;
   /** Milliseconds between two sends, while the window is open. */
   readonly interval: number;
@@ -45,6 +47,8 @@ export type ClientOptions = {
 export class ChaosClient {
   readonly room: string;
   readonly user: string;
+  /** What it is behind: `port` is that one's. */
+  readonly router: string;
   /** When each echo came. */
   readonly echoes: number[] = [];
   readonly #options: ClientOptions;
@@ -58,6 +62,7 @@ export class ChaosClient {
   constructor(options: ClientOptions) {
     this.room = options.room;
     this.user = options.user;
+    this.router = options.router;
     this.#options = options;
     this.#connect();
     this.#timer = setInterval(() => this.#tick(), options.interval);
@@ -243,7 +248,7 @@ class ChatSession {
       number: recorder.connections.length,
       user,
       room,
-      server: recorder.serverOf(this.#socket.localPort ?? 0),
+      server: recorder.serverOf(this.#socket.localPort ?? 0, this.#options.router),
       openedAt: this.#openedAt,
       received: [],
       gapsTold: 0,

@@ -20,8 +20,8 @@ export type Fault = PlannedFault & {
 export type FaultSite = {
   readonly cluster: LocalCluster;
   readonly links: Links;
-  /** The store of nats-1, where it can be made to fill up. */
-  readonly disk: SmallDisk | undefined;
+  /** The stores of the NATS nodes by their names, where they can be made to fill up. */
+  readonly disks: ReadonlyMap<string, SmallDisk>;
   readonly connection: NatsConnection;
   /** Lets clients send as much as they may, or at their usual pace again. */
   readonly flood: (on: boolean) => void;
@@ -37,7 +37,7 @@ const silent: Condition = { kind: "silent" };
 
 /** Makes one fault; resolves when it is over. What it does is told as it happens. */
 export async function makeFault(fault: Fault, site: FaultSite): Promise<void> {
-  const [action = ""] = fault.kind.split(/-(?!way|down|disk|queue)/);
+  const [action = ""] = fault.kind.split(/-(?!way|down|disk|queue|duck)/);
   const names = fault.parts.join(" and ");
   switch (action) {
     case "kill":
@@ -46,6 +46,9 @@ export async function makeFault(fault: Fault, site: FaultSite): Promise<void> {
     case "stop":
       fault.what = `SIGTERM to ${names}`;
       return all(fault, site, (part) => ended(part, "SIGTERM", site));
+    case "lame-duck":
+      fault.what = `lame duck of ${names}`;
+      return all(fault, site, (part) => ended(part, "SIGUSR2", site));
     case "freeze":
       fault.what = `SIGSTOP of ${names} for ${fault.milliseconds} ms`;
       return all(fault, site, (part) => frozen(part, fault.milliseconds, site));
@@ -64,9 +67,9 @@ export async function makeFault(fault: Fault, site: FaultSite): Promise<void> {
 }
 
 /** Undoes what a fault that was broken off may have left. */
-export function heal({ cluster, links, disk }: Pick<FaultSite, "cluster" | "links" | "disk">): void {
+export function heal({ cluster, links, disks }: Pick<FaultSite, "cluster" | "links" | "disks">): void {
   links.heal();
-  disk?.empty();
+  for (const disk of disks.values()) disk.empty();
   for (const { pid } of cluster.parts()) signal(pid, "SIGCONT");
 }
 
@@ -117,14 +120,16 @@ async function stepDown(fault: Fault, { connection }: FaultSite): Promise<void> 
 }
 
 async function fullDisk(fault: Fault, site: FaultSite): Promise<void> {
-  const { disk, cluster } = site;
-  if (disk === undefined) return;
-  fault.what = `disk of nats-1 full for ${fault.milliseconds} ms`;
+  const { disks, cluster } = site;
+  const [name = ""] = fault.parts;
+  const disk = disks.get(name);
+  const node = cluster.parts("nats").find((part) => part.name === name);
+  if (disk === undefined || node === undefined) return;
+  fault.what = `disk of ${name} full for ${fault.milliseconds} ms`;
   disk.fill();
   await wait(fault.milliseconds, site);
   disk.empty();
-  const [node] = cluster.parts("nats");
-  if (node === undefined || site.signal.aborted) return;
+  if (site.signal.aborted) return;
   // A node that ran out of space switches JetStream off until it is started again, as a liveness probe would.
   const health = await fetch(`http://${node.http}/healthz`).catch(() => undefined);
   if (health?.ok === true) return;

@@ -10,7 +10,7 @@ const aftermath = 5000;
  * queue had them, and has forgotten them. (A message that the queue refuses is refused to its sender.)
  */
 export function forgotten(history: History, faults: readonly Fault[]): Violation[] {
-  const grave = faults.filter(({ kind }) => !/worker|redis|full-queue/.test(kind));
+  const grave = faults.filter(({ kind }) => !/worker|redis|full-queue|people/.test(kind));
   const violations: Violation[] = [];
   for (const { id, room, sentAt, outcome, outcomeAt = sentAt, answer } of history.messages.values()) {
     if (outcome !== "unknown" || answer?.startsWith("Error: message not confirmed") !== true) continue;

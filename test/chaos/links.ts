@@ -71,6 +71,12 @@ export class Link {
     this.reset();
   }
 
+  /** The port that the proxy has at its far end for the connection from `port`; undefined when that is not open. */
+  farPort(port: number): number | undefined {
+    for (const { near, far } of this.#pairs) if (near.remotePort === port) return far.localPort;
+    return undefined;
+  }
+
   #accept(near: Socket): void {
     near.on("error", () => {});
     if (this.#refusing) {

@@ -1,5 +1,8 @@
 import type { Random } from "./random.ts";
 
+/** Clients are behind as many routers: a fault of their link to the servers concerns those behind one. */
+export const routers = 3;
+
 /** How many of each part there are. */
 export type Size = { readonly servers: number; readonly workers: number; readonly nats: number };
 
@@ -11,7 +14,7 @@ const processFaults = (["kill", "freeze", "stop"] as const).flatMap((action) =>
   ),
 );
 const linkFaults = (["cut", "silent", "one-way", "slow"] as const).flatMap((action) =>
-  (["server-nats", "worker-nats", "server-redis", "nats-nats"] as const).map(
+  (["people-servers", "server-nats", "worker-nats", "server-redis", "nats-nats"] as const).map(
     (target) => `${action}-${target}` as const,
   ),
 );
@@ -20,6 +23,7 @@ const linkFaults = (["cut", "silent", "one-way", "slow"] as const).flatMap((acti
 export const faultKinds = [
   ...processFaults,
   ...linkFaults,
+  "lame-duck-nats",
   "isolate-nats",
   "step-down",
   "full-disk-nats",
@@ -110,12 +114,14 @@ export function kindsNamed(list: string): FaultKind[] {
 
 /** What cannot happen to a cluster of this size is left out. */
 export const kindsFor = (kinds: readonly FaultKind[], { nats }: Size): FaultKind[] =>
-  kinds.filter((kind) => nats > 1 || !/majority|nats-nats|isolate|step-down/.test(kind));
+  kinds.filter((kind) => nats > 1 || !/majority|nats-nats|isolate|step-down|lame-duck/.test(kind));
 
 function durationOf(kind: FaultKind, random: Random): number {
   if (kind.startsWith("kill") || kind.startsWith("stop") || kind === "step-down") return 1000;
   // Short of the 10 s of a send, so that all that the queue took is stored in time.
   if (kind === "full-queue") return 6000;
+  // It sends its clients away one by one and ends when the last has gone.
+  if (kind === "lame-duck-nats") return 10_000;
   // What a worker has published arrives when another has its batch, 3 s later.
   if (kind === "silent-worker-nats" || kind === "one-way-worker-nats") return random.between(3500, 8000);
   // Around the 3 s after which a batch is handed out again, and once in a while close to the 10 s of a send.
@@ -129,8 +135,7 @@ function partsOf(kind: FaultKind, size: Size, random: Random): string[] {
   const [first = ""] = nats;
   if (kind === "step-down") return [];
   if (kind === "full-queue") return Array.from({ length: size.workers }, (_, index) => `worker-${index + 1}`);
-  // The whole disk fault is about one node's folder: only that one is small.
-  if (kind === "full-disk-nats") return ["nats-1"];
+  if (kind.endsWith("-people-servers")) return [`people-${random.between(1, routers)}`, "servers"];
   if (kind.endsWith("-server-nats")) return [server(), first];
   if (kind.endsWith("-worker-nats")) return [worker(), first];
   if (kind.endsWith("-server-redis")) return [server(), "redis"];

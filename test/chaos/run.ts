@@ -11,6 +11,7 @@ doubled, out of order, or stored although it was refused.
   --seed N          the same seed plans the same faults (by default one of chance)
   --faults N        how many faults (20, if no time is given)
   --seconds N       for how long new faults begin
+  --apart N         one fault at a time, the next N seconds after it is over
   --servers N, --workers N, --nats N
                     how many of each (3, 4 and 3)
   --kinds A,B       only these kinds: names or words of them (kill, redis, cut-nats-nats)
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     faults: { type: "string" },
     seconds: { type: "string" },
+    apart: { type: "string" },
     servers: { type: "string", default: "3" },
     workers: { type: "string", default: "4" },
     nats: { type: "string", default: "3" },
@@ -59,6 +61,7 @@ try {
     ...((values.faults !== undefined || values.seconds === undefined) && {
       faults: count("faults", values.faults ?? "20"),
     }),
+    ...(values.apart !== undefined && { apart: 1000 * count("apart", values.apart) }),
     ...(values.kinds !== undefined && { kinds: kindsNamed(values.kinds) }),
     size: {
       servers: count("servers", values.servers),

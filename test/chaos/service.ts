@@ -2,15 +2,24 @@ import type { Fault } from "./faults.ts";
 import type { FaultKind, Size } from "./plan.ts";
 
 /** Of one client: when each of its echoes came, in milliseconds since the start of the run. */
-export type Echoes = { readonly user: string; readonly echoes: readonly number[] };
+export type Echoes = {
+  readonly user: string;
+  /** Behind which it is; its own link to the servers is part of its service. */
+  readonly router: string;
+  readonly echoes: readonly number[];
+};
 
 /** How long a client may be without an echo although enough of the cluster is well, in milliseconds. */
 export const serviceLimit = 20_000;
 
 export type Outage = { readonly user: string; readonly from: number; readonly to: number };
 
+/** What a fault does may begin to be felt this long after its end, in milliseconds. */
+const aftermath = 1000;
+
 /**
- * Per kind of fault: the longest that a client was without an echo from a fault's start on, in milliseconds.
+ * Per kind of fault: the longest that a client was without an echo, in milliseconds, in a pause that went on
+ * after the fault had begun and began before it was long over. Counted from the fault's start at the earliest.
  * Faults that overlap each get the whole pause. Sending ended at `until`.
  */
 export function longestPauses(
@@ -19,10 +28,15 @@ export function longestPauses(
   until: number,
 ): Map<FaultKind, number> {
   const pauses = new Map<FaultKind, number>();
-  for (const { kind, startedAt } of faults) {
-    for (const { echoes } of clients) {
-      const next = echoes.find((at) => at >= startedAt) ?? until;
-      pauses.set(kind, Math.max(pauses.get(kind) ?? 0, next - startedAt));
+  for (const { kind, startedAt, endedAt = until, parts } of faults) {
+    for (const { router, echoes } of clients) {
+      if (parts[1] === "servers" && parts[0] !== router) continue;
+      let previous = startedAt;
+      for (const at of [...echoes.filter((echo) => echo > startedAt && echo < until), until]) {
+        pauses.set(kind, Math.max(pauses.get(kind) ?? 0, at - previous));
+        if (at > endedAt + aftermath) break;
+        previous = at;
+      }
     }
   }
   return pauses;
@@ -39,10 +53,11 @@ export function outages(
   until: number,
 ): Outage[] {
   const found: Outage[] = [];
-  for (const { user, echoes } of clients) {
+  for (const { user, router, echoes } of clients) {
+    const concerned = faults.filter(({ parts }) => parts[1] !== "servers" || parts[0] === router);
     let previous = 0;
     for (const at of [...echoes.filter((echo) => echo < until), until]) {
-      const outage = at - previous > serviceLimit && longestAble(faults, size, previous, at);
+      const outage = at - previous > serviceLimit && longestAble(concerned, size, previous, at);
       if (outage && outage.to - outage.from > serviceLimit) found.push({ user, ...outage });
       previous = at;
     }
@@ -78,6 +93,8 @@ function isAble(faults: readonly Fault[], size: Size, at: number): boolean {
   const ill = new Set<string>();
   for (const { startedAt, endedAt = Number.POSITIVE_INFINITY, parts, kind } of faults) {
     if (startedAt > at || endedAt < at) continue;
+    // Nothing gets to the servers from there.
+    if (parts[1] === "servers") return false;
     // A link takes away one of its ends at most: the other has more links.
     const isLink = /^(cut|silent|one-way|slow)/.test(kind);
     for (const part of isLink ? parts.slice(0, 1) : parts) ill.add(part);
