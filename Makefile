@@ -8,7 +8,7 @@ node := node_modules/.bin/node
 results := node_modules/.cache/test-results.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test chaos check format build clean
+.PHONY: help setup up test chaos power-failure bench check format build clean
 
 ##@ Run
 
@@ -31,6 +31,13 @@ dist/.built: package-lock.json tsconfig.json tsconfig.build.json $(shell find sr
 chaos: setup dist/.built ## Let faults happen to a cluster under load: make chaos ARGS="--seed 7 --faults 50"
 	@exec $(node) test/chaos/run.ts --role-command "$(node) dist/main.js" $(ARGS)
 
+power-failure: setup dist/.built ## Take the power off NATS and its disks, and count what is lost: make power-failure ARGS="--nats 3 --no-sync"
+	@exec $(node) test/power/run.ts --role-command "$(node) dist/main.js" $(ARGS)
+
+bench: setup dist/.built ## Measure DisRoom beside ngIRCd, about 25 minutes; a part of it: make bench ARGS="--workloads A,B --rounds 3"
+	@hack/setup.sh bench
+	@exec $(node) bench/main.ts $(ARGS)
+
 check: setup ## Check format, lint and types
 	@npm run --silent check
 
@@ -51,4 +58,4 @@ clean: ## Remove dist/; messages in .disroom/ and installed packages stay
 help: ## Show this
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

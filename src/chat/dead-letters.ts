@@ -19,7 +19,8 @@ export async function setAside(connection: NatsConnection, letter: DeadLetter): 
   const all = newHeaders();
   for (const name of letter.headers?.keys() ?? []) {
     // Headers that JetStream would act on, such as an expected sequence, are of no use here.
-    if (!name.startsWith("Nats-")) all.set(name, letter.headers?.get(name) ?? "");
+    if (name.startsWith("Nats-")) continue;
+    for (const value of letter.headers?.values(name) ?? []) all.append(name, value);
   }
   all.set(headers.reason, letter.reason);
   all.set("Disroom-Subject", letter.subject);

@@ -17,6 +17,8 @@ export type StoredSection = {
   readonly producers: string | undefined;
   /** When it was stored, by the stream's clock, in milliseconds since the epoch. */
   readonly time: number;
+  /** All that it carries, those of NATS too. */
+  readonly headers?: MsgHdrs;
   readonly payload: Uint8Array;
 };
 
@@ -45,6 +47,7 @@ function fromHeaders(
     earlier: previous === undefined ? [] : decodeEarlier(previous, all.get(headers.earlier)),
     batch: parseBatchId(all.get(headers.batch)),
     producers: all.get(headers.producers),
+    headers: all,
     time,
     payload,
   };
@@ -149,10 +152,11 @@ export class RoomLog {
     return { sequences, upTo: Number(end.headers?.get("Nats-UpTo-Sequence") || 0) };
   }
 
-  /** The sequence of the room's first section from `sequence` on, by the stream's leader; undefined without one. */
-  async next(room: string, sequence: number): Promise<number | undefined> {
+  /** The room's first section from `sequence` on, by the stream's leader; undefined without one. */
+  async next(room: string, sequence: number): Promise<StoredSection | undefined> {
     const query = { seq: sequence, next_by_subj: roomSubject(room) };
-    return (await this.#jetstream.streams.getMessage(roomsStream, query))?.seq;
+    const found = await this.#jetstream.streams.getMessage(roomsStream, query);
+    return found === null ? undefined : fromStored(found);
   }
 
   /** One direct get that many messages answer; an empty one with a status ends them. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   JetStreamApiCodes,
   JetStreamApiError,
@@ -18,9 +19,13 @@ export type Provisioned = { readonly created: string[]; readonly updated: string
 /** Requests under way at once: a cluster answers each only after a vote. */
 const requestsAtOnce = 8;
 
+/** How long a consumer must have been out of step with its stream, in ms: an ack may be on its way. */
+const outOfStepTime = 2000;
+
 /**
- * Makes the streams and consumers of `spec`, or changes those that differ; never deletes one. What is right
- * already is not written again. Throws PartitionMismatch before anything is touched.
+ * Makes the streams and consumers of `spec`, or changes those that differ. What is right already is not written
+ * again. Nothing is deleted, but for a consumer that is out of step with its stream: that one is made again.
+ * Throws PartitionMismatch before anything is touched.
  */
 export async function provisionStreams(
   connection: NatsConnection,
@@ -43,6 +48,7 @@ export async function provisionStreams(
     }
   };
   await Promise.all(Array.from({ length: requestsAtOnce }, provisionNext));
+  await remakeConsumersOutOfStep(manager, consumersOf(spec), provisioned);
   return provisioned;
 }
 
@@ -121,6 +127,51 @@ async function provisionConsumer(
     await manager.consumers.update(ingressStream, wanted.durable_name, wanted);
     provisioned.updated.push(wanted.durable_name);
   }
+}
+
+/**
+ * Where a power failure or a full disk has hit the stream and what a consumer knows of it differently, messages
+ * would wait that this consumer takes for delivered. One that is made again hands out all that waits.
+ */
+async function remakeConsumersOutOfStep(
+  manager: JetStreamManager,
+  wanted: readonly WantedConsumer[],
+  provisioned: Provisioned,
+): Promise<void> {
+  const before = await consumersOutOfStep(manager, wanted);
+  if (before.size === 0) return;
+  await delay(outOfStepTime);
+  const after = await consumersOutOfStep(manager, wanted);
+  for (const consumer of wanted) {
+    const name = consumer.durable_name;
+    if (!before.has(name) || before.get(name) !== after.get(name)) continue;
+    await manager.consumers.delete(ingressStream, name);
+    await named(`consumer ${name}`, provisionConsumer(manager, consumer, undefined, provisioned));
+  }
+}
+
+/** By name: a sequence up to which such a consumer takes all for acked, though the stream says something else. */
+async function consumersOutOfStep(
+  manager: JetStreamManager,
+  wanted: readonly WantedConsumer[],
+): Promise<Map<string, number>> {
+  const progress = new Map<string, { delivered: number; acked: number }>();
+  for await (const { name, delivered, ack_floor } of manager.consumers.list(ingressStream)) {
+    progress.set(name, { delivered: delivered.stream_seq, acked: ack_floor.stream_seq });
+  }
+  // Asked last: it has grown at most.
+  const { last_seq: last, messages } = (await manager.streams.info(ingressStream)).state;
+  const found = new Map<string, number>();
+  for (const { durable_name: name, filter_subject } of wanted) {
+    const { delivered = 0, acked = 0 } = progress.get(name) ?? {};
+    if (delivered > last) found.set(name, delivered);
+    else if (messages > 0) {
+      const query = { seq: 1, next_by_subj: filter_subject };
+      const first = await manager.streams.getMessage(ingressStream, query);
+      if (first !== null && first.seq <= acked) found.set(name, first.seq);
+    }
+  }
+  return found;
 }
 
 /** Whether a field of `wanted`, at any depth, is another in `existing`; fields that only `existing` has don't count. */

@@ -1,6 +1,7 @@
 import type { ChatCluster, ChatClusterSpec } from "../cluster/types.ts";
 import { findBinaries } from "./binaries.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
+import { keepProvisioned } from "./keep-provisioned.ts";
 import {
   natsPlan,
   natsUrl,
@@ -29,6 +30,8 @@ export type LocalClusterOptions = {
   readonly port?: number;
   /** Called for each part before it is started, so that its events can be listened to. */
   readonly onPart?: (part: Part) => void;
+  /** Told what was amiss with the streams when a NATS node came back, and whether it is mended. */
+  readonly onStreams?: (line: string) => void;
   /** Gives up starting, and stops what has been started. */
   readonly signal?: AbortSignal;
   /** How servers and workers are run; for tests. */
@@ -68,7 +71,9 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const binaries = findBinaries();
   const folder = openDataFolder(options.dataFolder);
   const parts = new RunningParts(folder.logs, options.onPart ?? (() => {}), options.restartDelay);
+  const stopped = new AbortController();
   const stop = async (): Promise<void> => {
+    stopped.abort(new Error("the cluster was stopped"));
     await parts.stop();
     folder.close();
   };
@@ -76,6 +81,15 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   options.signal?.addEventListener("abort", onAbort, { once: true });
   try {
     const place = await startParts(options, binaries, folder, parts);
+    const tell = options.onStreams ?? (() => {});
+    keepProvisioned({
+      nodes: parts.list("nats"),
+      provision: () => provision(natsUrl(place), place.cluster.spec, stopped.signal),
+      onMended: ({ created, updated }) =>
+        tell(`made again, since NATS had lost it: ${[...created, ...updated].join(", ")}`),
+      onError: (error) =>
+        stopped.signal.aborted || tell(`could not look after the streams: ${error.message}`),
+    });
     return { ...describe(place), ...controls(place, parts), stop };
   } catch (error) {
     await stop();

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isTemporary, PartitionMismatch, provisionStreams } from "../cluster/provision.ts";
+import { isTemporary, PartitionMismatch, type Provisioned, provisionStreams } from "../cluster/provision.ts";
 import type { ChatClusterSpec } from "../cluster/types.ts";
 import { createLog } from "../platform/log.ts";
 import { connectNats } from "../platform/nats.ts";
@@ -11,7 +11,11 @@ const limitMilliseconds = 60_000;
  * Makes the streams and consumers, trying again while NATS nodes are still finding each other. Throws
  * UsageError where they are refused for good, and what `signal` aborts with.
  */
-export async function provision(url: string, spec: ChatClusterSpec, signal: AbortSignal): Promise<void> {
+export async function provision(
+  url: string,
+  spec: ChatClusterSpec,
+  signal: AbortSignal,
+): Promise<Provisioned> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMilliseconds)]);
   const connection = await connectNats(url, "disroom up", createLog("up", "silent"), limit);
   // Ends a request that waits for its answer.
@@ -20,8 +24,7 @@ export async function provision(url: string, spec: ChatClusterSpec, signal: Abor
   try {
     for (;;) {
       try {
-        await provisionStreams(connection, spec);
-        return;
+        return await provisionStreams(connection, spec);
       } catch (error) {
         signal.throwIfAborted();
         if (!isTemporary(error) || limit.aborted) throw explained(error as Error);

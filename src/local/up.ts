@@ -29,6 +29,7 @@ export async function runUp(args: readonly string[]): Promise<void> {
       host: settings.host,
       port: settings.port,
       signal: stopping,
+      onStreams: (line) => stopping.aborted || write(line),
       onPart: (part) => reportOn(part, write, () => stopping.aborted),
     });
   } catch (error) {

@@ -9,7 +9,7 @@ import type { ValuesOf } from "./settings.ts";
 import { within } from "./within.ts";
 
 /** How long a stopping role waits for NATS to take its last messages, in milliseconds. */
-const flushTimeout = 2000;
+const flushTimeout = 1000;
 
 /** What every role is handed when it starts. */
 export type RoleContext = {

@@ -50,9 +50,9 @@ export class Listener {
     return this.#connections;
   }
 
-  /** Accepts nothing more; what is connected stays. */
-  stop(): void {
-    this.#server.close();
+  /** Accepts nothing more; what is connected stays. Resolves when the last connection is gone. */
+  async stop(): Promise<void> {
+    await new Promise((resolve) => this.#server.close(resolve));
   }
 
   #accept(socket: Socket, { maxConnections, onConnection, onRefused }: ListenerOptions): void {

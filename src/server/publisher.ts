@@ -75,6 +75,11 @@ export class Publisher {
     return Number.isFinite(oldest) ? Math.max(0, (performance.now() - oldest) / 1000) : 0;
   }
 
+  /** Tells all senders who still wait that they wait in vain. */
+  giveUp(): void {
+    for (const partition of this.#partitions) partition.expire(Number.POSITIVE_INFINITY);
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }

@@ -9,7 +9,8 @@ const maxProducers = 512;
  * - `next`: it follows what was delivered; deliver it.
  * - `seen`: delivered before; drop it.
  * - `gap`: something between was missed.
- * - `restart`: its sequence was passed long ago, yet its batch is unknown: the stream is another one.
+ * - `restart`: the log does not hold what was delivered, so the stream is another one: its sequence was passed
+ *   long ago, yet its batch is unknown; or what comes before it ends before what was delivered.
  */
 export type Position = "next" | "seen" | "gap" | "restart";
 
@@ -42,6 +43,8 @@ export class RoomCursor {
     const known = batch === undefined || this.#holds(batch);
     if (sequence <= this.#last) return known ? "seen" : "restart";
     if (previous > this.#last) return "gap";
+    // A power failure without fsync shortens the log; then it grows past where it was, with other messages.
+    if (previous > 0 && previous < this.#last) return "restart";
     return (known && batch !== undefined) || this.isOld(section) ? "seen" : "next";
   }
 

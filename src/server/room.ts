@@ -86,7 +86,7 @@ export class Room {
       case "gap":
         return this.expect(this.#target);
       case "restart":
-        return this.restart(section.sequence);
+        return this.#restartFor(section);
     }
   }
 
@@ -149,26 +149,23 @@ export class Room {
       try {
         const sections = await log.from(this.id, this.#cursor.last + 1);
         if (restarts !== this.#restarts) continue;
-        if (sections.length > 0) {
-          for (const section of sections) this.#deliverFromLog(section);
-          this.#moved();
-          backoff = firstBackoff;
-          continue;
+        for (const section of sections) if (restarts === this.#restarts) this.#deliverFromLog(section);
+        if (sections.length === 0) {
+          // Either retention has removed them, or the replica that answered lags: the leader has the next one.
+          const next = await log.next(this.id, this.#cursor.last + 1);
+          if (restarts !== this.#restarts) continue;
+          if (next === undefined) {
+            this.#sayUnavailable();
+            this.#cursor.skipTo(target);
+          } else this.#deliverFromLog(next);
         }
-        // Either retention has removed them, or the replica that answered lags.
-        const last = await log.last(this.id);
-        if (restarts !== this.#restarts) continue;
-        if (last === undefined || last.sequence < target) {
-          this.#sayUnavailable();
-          this.#cursor.skipTo(target);
-          this.#moved();
-          continue;
-        }
+        this.#moved();
+        backoff = firstBackoff;
       } catch (error) {
         logger.warn({ room: this.id, err: error }, "could not read missed messages yet");
+        await new Promise((resolve) => setTimeout(resolve, backoff));
+        backoff = Math.min(backoff * 2, longestBackoff);
       }
-      await new Promise((resolve) => setTimeout(resolve, backoff));
-      backoff = Math.min(backoff * 2, longestBackoff);
     }
   }
 
@@ -181,7 +178,14 @@ export class Room {
       position = this.#cursor.locate(section);
     }
     if (position === "next") this.#deliver(section);
+    else if (position === "restart") this.#restartFor(section);
     else this.#cursor.advance(section);
+  }
+
+  /** This section shows that the stream is another one. */
+  #restartFor({ sequence }: StoredSection): void {
+    // What was known to exist behind it is of this stream too; in front of it, nothing has a meaning any more.
+    this.restart(sequence > this.last ? Math.max(sequence, this.#target) : sequence);
   }
 
   #sayUnavailable(): void {

@@ -8,6 +8,7 @@ import { roomSubject, storedSubject } from "../chat/subjects.ts";
 import { subscribe } from "../platform/nats.ts";
 import type { RoleContext } from "../platform/role.ts";
 import type { ValuesOf } from "../platform/settings.ts";
+import { within } from "../platform/within.ts";
 import { History } from "./history.ts";
 import { Listener } from "./listener.ts";
 import { serverMetrics } from "./metrics.ts";
@@ -18,6 +19,12 @@ import { liveDelay, Rooms } from "./rooms.ts";
 import { Session } from "./session.ts";
 import type { serverSettings } from "./settings.ts";
 
+/**
+ * How long a stopping server waits for its clients to close, in milliseconds: a connection that is closed over
+ * what a client still sends is reset, and the client may never read the goodbye.
+ */
+const goodbyeTime = 1000;
+
 /** A chat server: accepts connections, takes messages to the queue, and hands rooms' messages to members. */
 export class Server {
   readonly #sessions = new Map<string, Session>();
@@ -27,12 +34,14 @@ export class Server {
   readonly #publisher: Publisher;
   readonly #presence: Presence;
   readonly #counted;
+  readonly #shutdownGrace: number;
   #nextSession = 0;
   #listener: Listener | undefined;
 
   private constructor(context: RoleContext, settings: ValuesOf<typeof serverSettings>, log: RoomLog) {
     const { connection, metrics, log: logger } = context;
     this.#context = context;
+    this.#shutdownGrace = settings.shutdownGrace;
     this.#counted = serverMetrics(metrics);
     this.#publisher = new Publisher(settings.partitions, {
       connection,
@@ -93,9 +102,12 @@ export class Server {
 
   /** Accepts nothing more, answers what it has accepted, and says goodbye to its members. */
   async stop(): Promise<void> {
-    this.#listener?.stop();
+    const allClosed = this.#listener?.stop();
+    // Half of the grace, so that members can still be told, whatever does not answer.
+    const timer = setTimeout(() => this.#publisher.giveUp(), this.#shutdownGrace / 2);
     await Promise.all([...this.#sessions.values()].map((session) => session.restart()));
-    await this.#presence.stop();
+    clearTimeout(timer);
+    await Promise.all([this.#presence.stop(), within(goodbyeTime, allClosed ?? Promise.resolve())]);
     this.#publisher.close();
     this.#rooms.close();
   }
@@ -147,14 +159,14 @@ export class Server {
     for (const member of members) if (member !== own) member.write(line);
   }
 
-  async #setAside(room: string, { sequence, payload }: StoredSection): Promise<void> {
+  async #setAside(room: string, { sequence, headers, payload }: StoredSection): Promise<void> {
     const { connection, log } = this.#context;
     this.#counted.foreign.inc();
     const reason = "it is not of a chat server's making";
     log.warn({ room, sequence, reason }, "passed over a message in a room");
     try {
       const subject = roomSubject(room);
-      await setAside(connection, { origin: "rooms", subject, sequence, reason, headers: undefined, payload });
+      await setAside(connection, { origin: "rooms", subject, sequence, reason, headers, payload });
     } catch (error) {
       log.warn({ room, sequence, err: error }, "could not set a message aside; it stays in the room's log");
     }

@@ -88,6 +88,8 @@ export class Session {
     }, settings.joinTimeout);
 
     socket.on("data", (chunk) => {
+      // It is read so that the connection can end.
+      if (this.#leaving) return;
       this.#reader.push(chunk);
       this.#handleLines();
     });
@@ -124,14 +126,15 @@ export class Session {
     this.#answered();
   }
 
-  /** The server stops: what was accepted is answered, then the connection ends. */
+  /** The server stops: what was accepted is answered, then the client is told so, and the connection ends. */
   async restart(): Promise<void> {
     if (this.#leaving) return this.ended.promise;
     this.#stopping = true;
-    this.write(restarting);
     this.#block();
     await this.#allAnswered();
-    await this.#end();
+    await this.#end(restarting);
+    // It may have been on its way out already.
+    await this.ended.promise;
   }
 
   #say(text: string): void {
@@ -339,11 +342,13 @@ export class Session {
     }
   }
 
-  async #end(): Promise<void> {
+  async #end(lastLine?: Buffer): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
     clearTimeout(this.#joinTimer);
     await this.#leave();
+    // The answer to a command that was under way may have come until now.
+    if (lastLine !== undefined) this.write(lastLine);
     this.#outbox.end();
     this.ended.resolve();
   }

@@ -1,6 +1,7 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import { consumerName, ingressStream } from "../chat/subjects.ts";
 import { subscribe } from "../platform/nats.ts";
+import { within } from "../platform/within.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 
 /** How long the server keeps a pull open, in milliseconds. */
@@ -58,9 +59,19 @@ export class Queue {
     this.#pull();
   }
 
-  /** Takes nothing more; resolves when what is at work is done or returned. */
-  async stop(): Promise<void> {
+  /**
+   * Takes nothing more; resolves when what is at work is done. What is not after `finishTime` (in milliseconds)
+   * goes back: should it be stored here all the same, whoever gets it next finds it in its rooms.
+   */
+  async stop(finishTime: number): Promise<void> {
     this.#stopping = true;
+    await within(finishTime, this.#finish());
+    for (const delivery of this.#working) this.#giveBack(delivery);
+    this.#working.clear();
+    clearInterval(this.#timer);
+  }
+
+  async #finish(): Promise<void> {
     // Ends the open pulls; a batch that is on its way here already is given back, not left to time out.
     await this.#subscription.drain().catch(() => {});
     if (this.#working.size > 0) {
@@ -68,7 +79,11 @@ export class Queue {
         this.#idle = resolve;
       });
     }
-    clearInterval(this.#timer);
+  }
+
+  #giveBack(delivery: Delivery): void {
+    delivery.nak();
+    this.#options.onReturned();
   }
 
   #tick(): void {
@@ -109,8 +124,7 @@ export class Queue {
     }
     this.#quietUntil[partition] = 0;
     if (this.#stopping || this.#working.size >= this.#options.slots) {
-      delivery.nak();
-      this.#options.onReturned();
+      this.#giveBack(delivery);
       return;
     }
     this.#working.add(delivery);
@@ -120,13 +134,10 @@ export class Queue {
 
   async #work(delivery: Delivery): Promise<void> {
     const outcome = await this.#options.onDelivery(delivery);
-    this.#working.delete(delivery);
-    if (outcome === "done") {
-      delivery.ack();
-    } else {
-      delivery.nak();
-      this.#options.onReturned();
-    }
+    // Given back meanwhile.
+    if (!this.#working.delete(delivery)) return;
+    if (outcome === "done") delivery.ack();
+    else this.#giveBack(delivery);
     this.#pull();
     if (this.#working.size === 0) this.#idle?.();
   }

@@ -55,10 +55,15 @@ export class RoomKnowledge {
     this.#rooms.delete(room);
   }
 
+  /** To be called when the rooms may have changed behind our back, to have lower sequences than these too. */
+  forgetAll(): void {
+    this.#rooms.clear();
+  }
+
   /** Forgets everything when the stream is not the one that it was. */
   streamIs(created: string): void {
     if (created === this.#created) return;
     this.#created = created;
-    this.#rooms.clear();
+    this.forgetAll();
   }
 }

@@ -112,7 +112,7 @@ export class RoomStore {
       const { sequence: newer } = section;
       section = await this.#options.log.before(room, newer);
       // Any replica may have answered that; the leader says whether it had everything.
-      if ((await this.#options.log.next(room, (section?.sequence ?? 0) + 1)) !== newer) {
+      if ((await this.#options.log.next(room, (section?.sequence ?? 0) + 1))?.sequence !== newer) {
         throw new Error(`a replica of ChatRooms lags in room ${room}`);
       }
       const found = decodeProducers(section?.producers);

@@ -1,25 +1,25 @@
 import { once } from "node:events";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstreamManager, type StoredMsg } from "@nats-io/jetstream";
 import { type NatsConnection, headers as newHeaders } from "@nats-io/transport-node";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type BatchId, encodeSections, formatBatchId, newIncarnation } from "../../src/chat/batch.ts";
-import { decodeMessages, encodeMessage } from "../../src/chat/message.ts";
+import { type BatchId, formatBatchId } from "../../src/chat/batch.ts";
+import { encodeMessage } from "../../src/chat/message.ts";
 import { partitionOf } from "../../src/chat/partition.ts";
 import { decodeProducers, encodeProducers, withBatch } from "../../src/chat/producers.ts";
 import { RoomLog } from "../../src/chat/room-log.ts";
-import { decodeStoredNotice, type StoredNotice } from "../../src/chat/stored-notice.ts";
 import {
   deadLetterStream,
+  deadLetterSubject,
   headers,
   ingressStream,
   ingressSubject,
   roomSubject,
-  storedSubject,
 } from "../../src/chat/subjects.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { connectNats } from "../../src/platform/nats.ts";
 import { newRoom, runCluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
+import { logged, Producer, partitions, roomsOfOnePartition } from "../support/producer.ts";
 
 /** What the queue and the rooms make of batches that are sent twice, late, broken, or while something dies. */
 const cluster = runCluster({
@@ -29,7 +29,6 @@ const cluster = runCluster({
     queue: { maxBytes: "1Mi" },
   },
 });
-const partitions = 16;
 const workers = ["worker-1", "worker-2"] as const;
 
 let nats: NatsConnection;
@@ -40,78 +39,6 @@ beforeAll(async () => {
 });
 afterAll(() => nats?.close());
 beforeEach(() => eventually(() => cluster.part("worker-1").isReady && cluster.part("worker-2").isReady));
-
-/** Plays a chat server: batches with ids of its own choosing. */
-class Producer {
-  readonly incarnation = newIncarnation();
-  readonly #notices: StoredNotice[] = [];
-
-  constructor() {
-    nats.subscribe(storedSubject(this.incarnation), {
-      callback: (_, message) => {
-        this.#notices.push(decodeStoredNotice(message.string()) ?? expect.fail());
-      },
-    });
-  }
-
-  /** Puts a batch into the queue; `texts` by room, all of one partition. */
-  async send(counter: number, texts: Record<string, string[]>, created = Date.now()): Promise<BatchId> {
-    const rooms = Object.keys(texts);
-    const partition = partitionOf(rooms[0] ?? "", partitions);
-    const parts = rooms.map((room) =>
-      Buffer.from(
-        (texts[room] ?? [])
-          .map((text) => encodeMessage(room, "robot", text, new Date().toISOString()))
-          .join(""),
-      ),
-    );
-    const id = { producer: this.incarnation, partition, counter };
-    const all = newHeaders();
-    all.set(headers.batch, formatBatchId(id));
-    all.set(headers.created, String(created));
-    all.set(
-      headers.sections,
-      encodeSections(
-        rooms.map((room, index) => ({
-          room,
-          bytes: parts[index]?.length ?? 0,
-          messages: texts[room]?.length ?? 0,
-        })),
-      ),
-    );
-    await eventually(async () => {
-      const answer = await nats.request(ingressSubject(partition), Buffer.concat(parts), {
-        headers: all,
-        timeout: 1000,
-      });
-      return answer.json<{ seq?: number }>().seq !== undefined;
-    });
-    return id;
-  }
-
-  /** The `count`th notice about a batch. */
-  notice(counter: number, count = 1): Promise<StoredNotice> {
-    return eventually(
-      () => this.#notices.filter((notice) => notice.counter === counter)[count - 1] ?? false,
-      {
-        milliseconds: 30_000,
-      },
-    );
-  }
-}
-
-/** The texts in a room's log. */
-async function logged(room: string): Promise<string[]> {
-  const texts: string[] = [];
-  for (let next = 1; ; ) {
-    const sections = await log.from(room, next);
-    if (sections.length === 0) return texts;
-    for (const section of sections) {
-      texts.push(...decodeMessages(section.payload).map(({ content }) => content));
-      next = section.sequence + 1;
-    }
-  }
-}
 
 const workerSum = async (name: string): Promise<number> =>
   (await Promise.all(workers.map((worker) => cluster.metric(worker, `disroom_worker_${name}`)))).reduce(
@@ -125,23 +52,33 @@ const killAndWait = async (part: string): Promise<void> => {
   cluster.part(part).kill();
   await back;
 };
-/** Rooms that share a partition, so that one batch can be for all of them. */
-const roomsOfOnePartition = (count: number): string[] => {
-  const first = newRoom();
-  const wanted = partitionOf(first, partitions);
-  const rooms = [first];
-  for (let number = 0; rooms.length < count; number++) {
-    const room = `${first}-${number}`;
-    if (partitionOf(room, partitions) === wanted) rooms.push(room);
-  }
-  return rooms;
-};
+/** What a part logs from now on. */
+function logOf(...parts: string[]): Record<string, unknown>[] {
+  const lines: Record<string, unknown>[] = [];
+  for (const part of parts)
+    cluster.part(part).events.on("line", (line) => line.startsWith("{") && lines.push(JSON.parse(line)));
+  return lines;
+}
+
+/** The dead letter of the message that had this sequence under this subject. */
+const deadLetterOf = (subject: string, sequence: number): Promise<StoredMsg> =>
+  eventually(async () => {
+    const jetstream = await jetstreamManager(nats, { checkAPI: false });
+    const { first_seq, last_seq } = (await jetstream.streams.info(deadLetterStream)).state;
+    for (let seq = first_seq; seq <= last_seq; seq++) {
+      const letter = await jetstream.streams.getMessage(deadLetterStream, { seq });
+      const all = letter?.header;
+      if (all?.get("Disroom-Subject") === subject && all.get("Disroom-Sequence") === String(sequence))
+        return letter as StoredMsg;
+    }
+    return false;
+  });
 
 describe("a batch that is sent again", () => {
   test("is stored once, though nats-server was killed and has forgotten it", async () => {
     const room = newRoom();
     const member = await cluster.member(room, "alice");
-    const producer = new Producer();
+    const producer = new Producer(nats);
     await producer.send(1, { [room]: ["one"] });
     await producer.notice(1);
     await killAndWait("nats-1");
@@ -149,14 +86,14 @@ describe("a batch that is sent again", () => {
     await producer.notice(1, 2);
     await producer.send(2, { [room]: ["two"] });
     await producer.notice(2);
-    expect(await logged(room)).toEqual(["one", "two"]);
+    expect(await logged(log, room)).toEqual(["one", "two"]);
     await member.line(/robot: one$/);
     expect(await member.upTo("two\n")).toMatch(/^\[.{8}\] robot: two\n$/);
   });
 
   test("late, between other producers' batches, is stored once and in its producer's order", async () => {
     const room = newRoom();
-    const [a, b] = [new Producer(), new Producer()];
+    const [a, b] = [new Producer(nats), new Producer(nats)];
     await a.send(1, { [room]: ["a1"] });
     await b.send(1, { [room]: ["b1"] });
     await a.send(2, { [room]: ["a2"] });
@@ -166,12 +103,12 @@ describe("a batch that is sent again", () => {
     await a.send(3, { [room]: ["a3"] });
     await a.notice(3);
     await b.notice(1, 2);
-    expect(await logged(room)).toEqual(["a1", "b1", "a2", "b2", "a3"]);
+    expect(await logged(log, room)).toEqual(["a1", "b1", "a2", "b2", "a3"]);
   });
 
   test("after a foreign message in the room is stored once all the same", async () => {
     const room = newRoom();
-    const producer = new Producer();
+    const producer = new Producer(nats);
     await producer.send(1, { [room]: ["one"] });
     await producer.notice(1);
     await nats.request(roomSubject(room), "not a chat message");
@@ -185,7 +122,7 @@ describe("a batch that is sent again", () => {
 describe("a worker", () => {
   test("that is killed in the middle of a batch leaves it to the next one, which completes it", async () => {
     const rooms = roomsOfOnePartition(400);
-    const producer = new Producer();
+    const producer = new Producer(nats);
     const send = (counter: number, text: string): Promise<BatchId> =>
       producer.send(counter, Object.fromEntries(rooms.map((room) => [room, [text]])));
     await send(1, "before");
@@ -198,12 +135,12 @@ describe("a worker", () => {
     await firstStored.promise;
     for (const worker of workers) cluster.part(worker).kill();
     await producer.notice(2);
-    for (const room of rooms) expect(await logged(room), room).toEqual(["before", "after"]);
+    for (const room of rooms) expect(await logged(log, room), room).toEqual(["before", "after"]);
   });
 
   test("that is frozen with a batch for longer than ack_wait stores nothing twice when it wakes up", async () => {
     const room = newRoom();
-    const producer = new Producer();
+    const producer = new Producer(nats);
     const texts: string[] = [];
     const send = async (): Promise<void> => {
       texts.push(`text ${texts.length + 1}`);
@@ -226,12 +163,12 @@ describe("a worker", () => {
     signal("worker-2", "SIGCONT");
     await eventually(async () => (await heldAlready()) > before.heldAlready);
     await send();
-    expect(await logged(room)).toEqual(texts);
+    expect(await logged(log, room)).toEqual(texts);
   });
 
   test("that stored a batch late and without a word is found out by the fence", async () => {
     const room = newRoom();
-    const producer = new Producer();
+    const producer = new Producer(nats);
     await producer.send(1, { [room]: ["one"] });
     const [, sequence, producers] = (await producer.notice(1)).rooms[0] ?? expect.fail();
     const refusals = await workerSum("fence_refusals_total");
@@ -252,7 +189,7 @@ describe("a worker", () => {
     await producer.notice(2);
     await producer.send(3, { [room]: ["three"] });
     await producer.notice(3);
-    expect(await logged(room)).toEqual(["one", "two", "three"]);
+    expect(await logged(log, room)).toEqual(["one", "two", "three"]);
     expect(await workerSum("fence_refusals_total")).toBe(refusals + 1);
   });
 });
@@ -280,7 +217,7 @@ describe("the queue", () => {
     accepted = echoes.length;
     expect(errors.length + accepted).toBe(400);
     expect(accepted).toBeGreaterThan(0);
-    expect((await logged(room)).map((line) => Number(line.split(" ")[0]))).toEqual(echoes);
+    expect((await logged(log, room)).map((line) => Number(line.split(" ")[0]))).toEqual(echoes);
     expect(echoes).toEqual([...echoes].sort((a, b) => a - b));
   });
 
@@ -290,16 +227,89 @@ describe("the queue", () => {
     const room = newRoom();
     const partition = partitionOf(room, partitions);
     await nats.request(ingressSubject(partition), "poison without a batch id");
-    const producer = new Producer();
+    const producer = new Producer(nats);
     await producer.send(1, { [room]: ["one"] }, Date.now() - 31 * 60_000);
     const refused = await producer.notice(1);
     expect(refused.refused?.[0]?.[1]).toContain("30 minutes");
     await producer.send(2, { [room]: ["two"] });
     await producer.notice(2);
-    expect(await logged(room)).toEqual(["two"]);
+    expect(await logged(log, room)).toEqual(["two"]);
     expect((await jetstream.streams.info(deadLetterStream)).state.messages).toBe(before + 2);
     expect(await workerSum("dead_letters_total")).toBeGreaterThan(0);
-    expect((await jetstream.streams.info(ingressStream)).state.messages).toBe(0);
+    // Its ack is on its way.
+    await eventually(async () =>
+      expect((await jetstream.streams.info(ingressStream)).state.messages).toBe(0),
+    );
+  });
+});
+
+describe("a dead letter", () => {
+  const odd = newHeaders();
+  odd.set("X-From", "elsewhere");
+  odd.append("X-From", "and beyond");
+  odd.set("Disroom-Batch", "no batch id");
+
+  test("of a batch says why, holds all that it was, and is told in the log", async () => {
+    const lines = logOf(...workers);
+    const subject = ingressSubject(7);
+    const answer = await nats.request(subject, "poison", { headers: odd, timeout: 1000 });
+    const { seq } = answer.json<{ seq: number }>();
+    const letter = await deadLetterOf(subject, seq);
+    expect(letter.subject).toBe("deadletter.queue");
+    expect(letter.string()).toBe("poison");
+    expect(letter.header?.get(headers.reason)).toBe("it carries no batch id");
+    expect(letter.header?.values("X-From")).toEqual(["elsewhere", "and beyond"]);
+    expect(letter.header?.get(headers.batch)).toBe("no batch id");
+    await eventually(() =>
+      expect(lines).toContainEqual(
+        expect.objectContaining({ msg: "set a batch aside as a dead letter", subject, sequence: seq }),
+      ),
+    );
+  });
+
+  test("of a batch can be put back under a new id", async () => {
+    const room = newRoom();
+    const lost = new Producer(nats);
+    await lost.send(1, { [room]: ["one", "two"] }, Date.now() - 31 * 60_000);
+    await lost.notice(1);
+    const jetstream = await jetstreamManager(nats, { checkAPI: false });
+    const letter = await jetstream.streams.getMessage(deadLetterStream, {
+      last_by_subj: deadLetterSubject("queue"),
+    });
+    const subject = letter?.header?.get("Disroom-Subject") ?? expect.fail();
+    const again = new Producer(nats);
+    const all = newHeaders();
+    for (const name of letter?.header?.keys() ?? []) all.set(name, letter?.header?.get(name) ?? "");
+    const id = { producer: again.incarnation, partition: partitionOf(room, partitions), counter: 1 };
+    all.set(headers.batch, formatBatchId(id));
+    all.set(headers.created, String(Date.now()));
+    await nats.request(subject, letter?.data, { headers: all, timeout: 1000 });
+    await again.notice(1);
+    expect(await logged(log, room)).toEqual(["one", "two"]);
+  });
+
+  test("of a message in a room says why, holds all that it was, and is told in the log", async () => {
+    const room = newRoom();
+    const alice = await cluster.member(room, "alice");
+    const lines = logOf("server-1");
+    const subject = roomSubject(room);
+    const before = await cluster.metric("server-1", "disroom_foreign_messages_total");
+    const answer = await nats.request(subject, "not a chat message", { headers: odd, timeout: 1000 });
+    const { seq } = answer.json<{ seq: number }>();
+    const letter = await deadLetterOf(subject, seq);
+    expect(letter.subject).toBe("deadletter.rooms");
+    expect(letter.string()).toBe("not a chat message");
+    expect(letter.header?.get(headers.reason)).toBe("it is not of a chat server's making");
+    expect(letter.header?.values("X-From")).toEqual(["elsewhere", "and beyond"]);
+    expect(letter.header?.get(headers.batch)).toBe("no batch id");
+    expect(await cluster.metric("server-1", "disroom_foreign_messages_total")).toBe(before + 1);
+    await eventually(() =>
+      expect(lines).toContainEqual(
+        expect.objectContaining({ msg: "passed over a message in a room", room, sequence: seq }),
+      ),
+    );
+    alice.type("send after");
+    expect(await alice.upTo("after\n")).toMatch(/^\[.{8}\] alice: after\n$/);
   });
 });
 

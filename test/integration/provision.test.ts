@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type NatsNode, natsConfig } from "../../src/cluster/nats-config.ts";
@@ -32,20 +32,28 @@ beforeAll(async () => {
     storageBytes: 10_000_000_000,
     syncAlways: true,
   };
+  await start();
+});
+
+afterAll(async () => {
+  await kill();
+  rmSync(folder, { recursive: true });
+});
+
+async function start(): Promise<void> {
   server = spawn(natsServer, ["-c", write(natsConfig(node))], { stdio: ["ignore", "ignore", "pipe"] });
   for await (const line of createInterface({ input: server.stderr ?? expect.fail() })) {
     if (line.endsWith("Server is ready")) break;
   }
-  connection = await connect({ port, user: node.login.user, pass: node.login.password });
-});
+  connection = await connect({ port: node.port, user: node.login.user, pass: node.login.password });
+}
 
-afterAll(async () => {
+async function kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
   await connection?.close();
   const gone = once(server, "exit");
-  server.kill("SIGKILL");
+  server.kill(signal);
   await gone;
-  rmSync(folder, { recursive: true });
-});
+}
 
 beforeEach(async () => {
   const manager = await jetstreamManager(connection);
@@ -132,6 +140,36 @@ test("another partition count is refused before anything is changed", async () =
   await expect(refused).rejects.toThrow(PartitionMismatch);
   await expect(refused).rejects.toThrow("made with 4 partitions, the ChatCluster says 8");
   expect((await manager.streams.info("ChatRooms")).config).toEqual(before);
+});
+
+test("a consumer that a power failure has left out of step with its stream is made again, and hands out what waits", async () => {
+  await provisionStreams(connection, spec());
+  const queue = join(node.storeFolder, "jetstream", "$G", "streams", "ChatIngress");
+  const earlier = join(folder, "earlier");
+  const takeOne = async (): Promise<string | undefined> => {
+    const consumer = await jetstream(connection).consumers.get("ChatIngress", "message-processor-1");
+    const message = await consumer.next({ expires: 1000 });
+    await message?.ackAck();
+    return message?.string();
+  };
+  const publish = (text: string) => connection.request("room.global_messages.1", text);
+  await publish("one");
+  await kill();
+  cpSync(join(queue, "msgs"), earlier, { recursive: true });
+  await start();
+  for (const text of ["two", "three"]) await publish(text);
+  for (const text of ["one", "two", "three"]) expect(await takeOne()).toBe(text);
+  await kill("SIGTERM");
+  // What was synced of the messages is old, what was synced of the consumer is new.
+  rmSync(join(queue, "msgs"), { recursive: true });
+  cpSync(earlier, join(queue, "msgs"), { recursive: true });
+  await start();
+  await publish("four");
+  expect(await takeOne()).toBe("four");
+  expect(await takeOne()).toBeUndefined();
+  expect((await provisionStreams(connection, spec())).created).toEqual(["message-processor-1"]);
+  expect(await takeOne()).toBe("one");
+  expect(await provisionStreams(connection, spec())).toEqual({ created: [], updated: [] });
 });
 
 test("a refusal names the stream", async () => {

@@ -121,6 +121,11 @@ export class ChatClient {
     return rest;
   }
 
+  /** Whether the connection has ended or broken. */
+  get isOver(): boolean {
+    return this.#over !== "no";
+  }
+
   /** All that was received so far. */
   get text(): string {
     return this.#text(0, this.#length);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { checkChatCluster } from "../../src/cluster/spec.ts";
 import { type LocalCluster, startLocalCluster } from "../../src/local/cluster.ts";
+import type { PortFor } from "../../src/local/parts.ts";
 import type { Part } from "../../src/local/supervisor.ts";
 import { ChatClient } from "./chat-client.ts";
 
@@ -24,6 +25,10 @@ export type TestCluster = {
   member(room: string, user: string, server?: string): Promise<ChatClient>;
   /** The value of a metric of a part: the sum of its samples that have these labels. */
   metric(part: string, name: string, labels?: Record<string, string>): Promise<number>;
+  /** Starts one more worker; done when it is ready. */
+  addWorker(): Promise<Part>;
+  /** Ends a worker at once, as if its machine were gone for good; done when its process is gone. */
+  loseWorker(number: number): Promise<void>;
   /** Stops everything and starts it again with the same data. */
   restart(): Promise<void>;
 };
@@ -33,10 +38,12 @@ export type TestClusterOptions = {
   readonly spec?: object;
   /** Environment of servers and workers. */
   readonly environment?: Record<string, string>;
+  /** Where parts reach each other, in place of the ports that they listen on. */
+  readonly portFor?: PortFor;
 };
 
 /** Runs a cluster of real processes for all tests of a file, and removes it afterwards. */
-export function runCluster({ spec = {}, environment = {} }: TestClusterOptions = {}): TestCluster {
+export function runCluster({ spec = {}, environment = {}, portFor }: TestClusterOptions = {}): TestCluster {
   const cluster = checkChatCluster({
     apiVersion: "disroom.io/v1alpha1",
     kind: "ChatCluster",
@@ -53,7 +60,12 @@ export function runCluster({ spec = {}, environment = {} }: TestClusterOptions =
   let running: LocalCluster | undefined;
 
   const start = async (): Promise<void> => {
-    running = await startLocalCluster({ cluster, dataFolder: folder, port: 0 });
+    running = await startLocalCluster({
+      cluster,
+      dataFolder: folder,
+      port: 0,
+      ...(portFor !== undefined && { portFor }),
+    });
   };
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "disroom-test-"));
@@ -66,6 +78,10 @@ export function runCluster({ spec = {}, environment = {} }: TestClusterOptions =
     rmSync(folder, { recursive: true, force: true });
   });
 
+  const now = (): LocalCluster => {
+    if (running === undefined) throw new Error("the cluster does not run");
+    return running;
+  };
   const port = (): number => running?.port ?? 0;
   const part = (name: string): Part => {
     const found = running?.parts().find((candidate) => candidate.name === name);
@@ -105,6 +121,12 @@ export function runCluster({ spec = {}, environment = {} }: TestClusterOptions =
       client.type("users");
       await client.line(/^Users in /);
       return client;
+    },
+    addWorker: () => now().addWorker(),
+    async loseWorker(number) {
+      part(`worker-${number}`).kill();
+      // It is not started again, since it was told to stop before it was seen to end.
+      await now().stopWorker(number);
     },
     async restart() {
       await running?.stop();

@@ -52,8 +52,9 @@ describe("a section", () => {
     expect(cursor.locate(section(20, 0))).toBe("next");
   });
 
-  it("is next when what was before it was removed, last first", () => {
-    expect(cursor.locate(section(20, 10))).toBe("next");
+  it("says that the stream is another one when it does not follow what was delivered, but what was before", () => {
+    expect(cursor.locate(section(20, 10))).toBe("restart");
+    expect(cursor.locate(section(20, 12))).toBe("restart");
   });
 
   it("says that the stream is another one when its place was passed long ago and its batch is unknown", () => {
@@ -87,7 +88,7 @@ describe("delivering", () => {
     expect(cursor.last).toBe(30);
     cursor.skipTo(20);
     expect(cursor.last).toBe(30);
-    expect(cursor.locate(section(31, 25))).toBe("next");
+    expect(cursor.locate(section(31, 30))).toBe("next");
   });
 
   it("an earlier counter again leaves the later one known", () => {

@@ -120,6 +120,8 @@ export class RoomInAStream {
       return this.#answer(found.slice(0, this.page));
     },
     last: () => this.#answer(this.last),
+    next: (_: string, sequence: number) =>
+      this.#answer(this.sections.find(({ stored }) => stored.sequence >= sequence)?.stored),
     state: () => this.#answer({ created: this.created, lastSequence: this.#sequence }),
     lastSequences: () =>
       this.#answer({

@@ -84,6 +84,14 @@ describe("forgetting", () => {
     expect(rooms(knowledge, "a", "b")).toEqual(["b"]);
   });
 
+  it("is of all rooms when they may have changed unseen, and of the same stream still", () => {
+    const knowledge = knowing({ a: 7, b: 2 });
+    knowledge.forgetAll();
+    expect(knowledge.size).toBe(0);
+    knowledge.learn("a", known(5), stream);
+    expect(knowledge.get("a")).toEqual(known(5));
+  });
+
   it("is of all rooms when the stream is another one, and of none when it is the same", () => {
     const knowledge = knowing({ a: 1, b: 2 });
     knowledge.streamIs(stream);
