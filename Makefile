@@ -8,7 +8,7 @@ node := node_modules/.bin/node
 results := node_modules/.cache/test-results.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test chaos power-failure bench check format build clean
+.PHONY: help setup up test chaos chaos-mutants power-failure bench check format build clean
 
 ##@ Run
 
@@ -30,6 +30,9 @@ dist/.built: package-lock.json tsconfig.json tsconfig.build.json $(shell find sr
 
 chaos: setup dist/.built ## Let faults happen to a cluster under load: make chaos ARGS="--seed 7 --faults 50"
 	@exec $(node) test/chaos/run.ts --role-command "$(node) dist/main.js" $(ARGS)
+
+chaos-mutants: setup ## See that chaos finds what is wrong, with the fence taken out for example
+	@exec $(node) test/chaos/run-mutants.ts $(ARGS)
 
 power-failure: setup dist/.built ## Take the power off NATS and its disks, and count what is lost: make power-failure ARGS="--nats 3 --no-sync"
 	@exec $(node) test/power/run.ts --role-command "$(node) dist/main.js" $(ARGS)

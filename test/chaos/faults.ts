@@ -139,7 +139,8 @@ async function fullDisk(fault: Fault, site: FaultSite): Promise<void> {
 
 async function linkFault(action: string, fault: Fault, site: FaultSite): Promise<void> {
   const { links, signal: given } = site;
-  const [one = "", other = ""] = fault.parts;
+  const [one = "", planned = ""] = fault.parts;
+  const other = farEnd(one, planned, site);
   const concerned =
     action === "isolate"
       ? site.cluster.parts("nats").flatMap(({ name }) => links.between(one, name))
@@ -185,6 +186,14 @@ async function linkFault(action: string, fault: Fault, site: FaultSite): Promise
     link.refusing = false;
     link.set(fine, fine);
   }
+}
+
+/** A server or a worker is connected to one NATS node: a fault of its link to another would hit nothing. */
+function farEnd(one: string, planned: string, { cluster, links }: FaultSite): string {
+  const inUse = (node: string): boolean => links.between(one, node).some((link) => link.inUse);
+  if (one.startsWith("nats") || !planned.startsWith("nats") || inUse(planned)) return planned;
+  const nodes = cluster.parts("nats").map(({ name }) => name);
+  return nodes.find(inUse) ?? planned;
 }
 
 function setOneWay(link: Link, mute: string): void {

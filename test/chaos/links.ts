@@ -14,6 +14,9 @@ export type Condition =
 
 export const fine: Condition = { kind: "fine" };
 
+/** What a silent direction still takes, in bytes: it is on its way, and arrives even if its sender is gone. */
+const underWay = 65_536;
+
 /** The TCP connections from one part to another, by way of a proxy. */
 export class Link {
   readonly from: string;
@@ -43,6 +46,11 @@ export class Link {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Whether anything is connected by way of it. */
+  get inUse(): boolean {
+    return [...this.#pairs].some(({ near }) => !near.destroyed);
+  }
+
   /** Sets what becomes of bytes from now on, to `to` and back. */
   set(there: Condition, back: Condition): void {
     this.#there = there;
@@ -60,7 +68,8 @@ export class Link {
 
   /** Ends all connections at once; what is on its way is lost. */
   reset(): void {
-    for (const { near, far } of this.#pairs) {
+    for (const { near, far, flows } of this.#pairs) {
+      for (const flow of flows) flow.drop();
       near.resetAndDestroy();
       far.resetAndDestroy();
     }
@@ -87,15 +96,17 @@ export class Link {
     far.on("error", () => {});
     const pair = { near, far, flows: [new Flow(near, far, this.#there), new Flow(far, near, this.#back)] };
     this.#pairs.add(pair);
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
+    for (const [socket, other, flow] of [
+      [near, far, pair.flows[0]],
+      [far, near, pair.flows[1]],
     ] as const) {
-      socket.on("close", () => {
-        this.#pairs.delete(pair);
-        // Nobody is there any more to answer to.
-        other.destroySoon();
-      });
+      socket.on("close", () =>
+        flow?.whenPassed(() => {
+          this.#pairs.delete(pair);
+          // Nobody is there any more to answer to.
+          other.destroySoon();
+        }),
+      );
     }
   }
 }
@@ -107,13 +118,17 @@ class Flow {
   #condition: Condition;
   #waiting = false;
   #wake: NodeJS.Timeout | undefined;
+  #underWay: Buffer[] = [];
+  #bytesUnderWay = 0;
+  /** What is to follow when nothing is under way any more. */
+  #then: (() => void)[] = [];
 
   constructor(source: Socket, target: Socket, condition: Condition) {
     this.#source = source;
     this.#target = target;
     this.#condition = condition;
     source.on("data", (chunk) => this.#pass(chunk));
-    source.on("end", () => target.end());
+    source.on("end", () => this.whenPassed(() => target.end()));
     source.on("close", () => clearTimeout(this.#wake));
     target.on("drain", () => {
       this.#waiting = false;
@@ -125,21 +140,49 @@ class Flow {
   set(condition: Condition): void {
     this.#condition = condition;
     clearTimeout(this.#wake);
+    if (condition.kind !== "silent") {
+      for (const chunk of this.#underWay) this.#write(chunk);
+      this.drop();
+    }
     this.#flow();
+  }
+
+  /** Calls back when all that came from the source has been passed on, or is lost. */
+  whenPassed(callback: () => void): void {
+    // The end of a connection does not get through a silent one either.
+    if (this.#condition.kind === "silent") this.#then.push(callback);
+    else callback();
+  }
+
+  /** Loses what is under way. */
+  drop(): void {
+    this.#underWay = [];
+    this.#bytesUnderWay = 0;
+    for (const callback of this.#then.splice(0)) callback();
   }
 
   #flow(): void {
     // What is not read fills the buffers of the system, as on a network that passes nothing on.
-    if (this.#waiting || this.#condition.kind === "silent") this.#source.pause();
+    const isFull = this.#condition.kind === "silent" && this.#bytesUnderWay >= underWay;
+    if (this.#waiting || isFull) this.#source.pause();
     else this.#source.resume();
   }
 
   #pass(chunk: Buffer): void {
+    if (this.#condition.kind === "silent") {
+      this.#underWay.push(chunk);
+      this.#bytesUnderWay += chunk.length;
+      return this.#flow();
+    }
     if (this.#condition.kind === "slow") {
       const { delay, bytesPerSecond } = this.#condition;
       this.#source.pause();
       this.#wake = setTimeout(() => this.#flow(), delay + (1000 * chunk.length) / bytesPerSecond);
     }
+    this.#write(chunk);
+  }
+
+  #write(chunk: Buffer): void {
     if (this.#target.destroyed || this.#target.write(chunk)) return;
     this.#waiting = true;
     this.#source.pause();
