@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to run DisRoom from its sources (hack/setup.sh) and to test it (hack/setup.sh test).
+# Installs what is missing to run DisRoom from its sources (hack/setup.sh), to test it (hack/setup.sh test), and to
+# compare it with ngIRCd (hack/setup.sh bench).
 # What is there already stays as it is. Programs that are built go to a cache folder outside the work tree.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -73,10 +74,38 @@ redis_server() {
   "$tools/bin/redis-server" --version >/dev/null || fail "redis-server does not run; install it by hand"
 }
 
+ngircd_server() {
+  command -v ngircd >/dev/null || [ -x /usr/sbin/ngircd ] || [ -x "$tools/bin/ngircd" ] && return
+  # Debian's package would start a service of its own and start it again with the machine: what it needs is
+  # installed, and of itself only the program is taken.
+  local why="ngircd, with which DisRoom is compared," folder needed
+  command -v apt-get >/dev/null || fail "$why is missing; install it"
+  say "taking ngircd out of its Debian package"
+  folder=$(mktemp -d)
+  (
+    cd "$folder"
+    quietly apt-get download ngircd || { quietly apt-get update && quietly apt-get download ngircd; }
+    dpkg-deb -x ngircd_*.deb .
+  ) || fail "the Debian package ngircd could not be had"
+  if ! "$folder/usr/sbin/ngircd" --version >/dev/null 2>&1; then
+    needed=$(dpkg-deb -f "$folder"/ngircd_*.deb Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/,/ /g')
+    for package in $needed; do
+      dpkg -s "$package" >/dev/null 2>&1 || debian_package "$package" "what ngircd needs"
+    done
+  fi
+  install "$folder/usr/sbin/ngircd" "$tools/bin/ngircd"
+  rm -rf "$folder"
+  "$tools/bin/ngircd" --version >/dev/null || fail "ngircd does not run; install it by hand"
+}
+
 node_packages
 nats_server
 redis_server
 if [ "${1:-}" = test ]; then
   command -v telnet >/dev/null || debian_package telnet telnet
   command -v nc >/dev/null || debian_package netcat-openbsd nc
+fi
+if [ "${1:-}" = bench ]; then
+  ngircd_server
+  command -v redis-benchmark >/dev/null || debian_package redis-tools redis-benchmark
 fi

@@ -15,10 +15,10 @@ export const liveDelay = 100;
 /** How long a room may take to deliver what its log holds, in ms, before somebody's joining it is given up. */
 const catchUpTime = 5000;
 /**
- * For how long joining is tried again when NATS does not answer, in ms, and how soon. Another leader is there
- * within that time, as a rule: people who join meanwhile wait for a few seconds and need not try themselves.
+ * For how long joining is tried again when NATS does not answer, in ms, and how soon. An election takes NATS 4
+ * to 9 s: people who join meanwhile wait, and need not try themselves.
  */
-const joinPatience = 5000;
+const joinPatience = 8000;
 const joinRetryDelay = 250;
 
 type OpenRoom = {
@@ -78,7 +78,7 @@ export class Rooms {
 
   /**
    * The room, until `release`: all that its log held at the call has been delivered to those who were there
-   * before. Rejects when NATS does not answer, after 5 to 10 s.
+   * before. Rejects when NATS does not answer, after 8 to 13 s.
    */
   async acquire(id: string): Promise<Room> {
     let open = this.#open.get(id);

@@ -8,7 +8,7 @@ const padding = "-".repeat(150);
 
 /** How long people wait for the welcome, and for the answer to `join`, before they try again, in ms. */
 const welcomePatience = 2000;
-const joinPatience = 10_000;
+const joinPatience = 15_000;
 /** How long they wait before they connect again, or try again to join, in milliseconds. */
 const retryDelay = 250;
 /** A message without any outcome for this long, over an open connection, is a fault of the server's, in ms. */
