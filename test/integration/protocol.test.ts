@@ -332,6 +332,18 @@ describe("answers", () => {
     await expectAnswers(bob, "");
     expect(bob.text).not.toContain("before");
   });
+
+  test("who joins a room that everybody has left sees what is said from then on", async () => {
+    const room = newRoom();
+    const alice = await cluster.member(room, "alice");
+    alice.type("send before", "exit");
+    await alice.ended();
+    const bob = await cluster.member(room, "bob");
+    bob.type("send after");
+    await bob.line(/after$/);
+    await expectAnswers(bob, "");
+    expect(bob.text).not.toContain("before");
+  });
 });
 
 test("who joins while others talk misses nothing from then on, and sees nothing twice", async () => {

@@ -3,6 +3,7 @@ import {
   type MsgHdrs,
   type NatsConnection,
   NoRespondersError,
+  headers as newHeaders,
   RequestError,
   TimeoutError,
 } from "@nats-io/transport-node";
@@ -30,7 +31,9 @@ export class Attempt {
   constructor(subject: string, payload: Uint8Array, all: MsgHdrs, timeout: number) {
     const { promise, resolve, reject } = Promise.withResolvers<Msg>();
     this.subject = subject;
-    this.headers = all;
+    // As they are now: whoever publishes may use them again.
+    this.headers = newHeaders();
+    for (const name of all.keys()) this.headers.set(name, all.get(name));
     this.answer = promise;
     this.#resolve = resolve;
     this.#reject = reject;
