@@ -1,7 +1,8 @@
-import { type NatsConnection, headers as newHeaders, RequestError } from "@nats-io/transport-node";
+import { NoRespondersError, headers as newHeaders } from "@nats-io/transport-node";
 import { formatBatchId } from "../chat/batch.ts";
 import { headers, ingressSubject } from "../chat/subjects.ts";
 import type { Log } from "../platform/log.ts";
+import type { Requests } from "../platform/requests.ts";
 import type { ServerMetrics } from "./metrics.ts";
 import { OutgoingBatch, type Sender } from "./outgoing-batch.ts";
 
@@ -17,7 +18,7 @@ const unfinishedLimit = 2;
  */
 const finishTimeout = 2000;
 /** How long one publish may take before it is tried again under the same id, in milliseconds. */
-const attemptTimeout = 2000;
+export const attemptTimeout = 2000;
 const retryDelay = 100;
 /** What a waiting message costs in memory beyond its text, in bytes. */
 const messageOverhead = 160;
@@ -26,7 +27,8 @@ const storeFailed = 10077;
 const streamIsFull = "maximum bytes exceeded";
 
 export type PublisherOptions = {
-  readonly connection: NatsConnection;
+  /** Answers are waited for `attemptTimeout`. */
+  readonly requests: Pick<Requests, "request">;
   readonly incarnation: string;
   readonly bufferBytes: number;
   /** How long a sender waits, in milliseconds. */
@@ -194,7 +196,7 @@ export class PartitionPublisher {
 
   /** Resolves when the batch is in the queue, was refused, or nobody waits for it any more. */
   async #publish(batch: OutgoingBatch): Promise<void> {
-    const { connection, incarnation, metrics, log } = this.#options;
+    const { requests, incarnation, metrics, log } = this.#options;
     const id = { producer: incarnation, partition: this.#partition, counter: batch.counter };
     const all = newHeaders();
     all.set(headers.batch, formatBatchId(id));
@@ -213,10 +215,7 @@ export class PartitionPublisher {
       }
       batch.mayBeQueued = true;
       try {
-        const answer = await connection.request(ingressSubject(this.#partition), payload, {
-          headers: all,
-          timeout: attemptTimeout,
-        });
+        const answer = await requests.request(ingressSubject(this.#partition), payload, all);
         const { error } = answer.json<{ error?: { err_code: number; description: string } }>();
         if (error === undefined) {
           metrics.publishSeconds.observe((performance.now() - started) / 1000);
@@ -234,7 +233,7 @@ export class PartitionPublisher {
         }
       } catch (error) {
         // Nobody listens: no stream can have it. With any other error, the answer may just have got lost.
-        if (error instanceof RequestError && error.isNoResponders()) batch.mayBeQueued = heldBefore;
+        if (error instanceof NoRespondersError) batch.mayBeQueued = heldBefore;
         log.warn({ partition: this.#partition, attempt, err: error }, "the queue did not take a batch yet");
       }
       await new Promise((resolve) => setTimeout(resolve, retryDelay));

@@ -6,12 +6,14 @@ import { RoomLog, type StoredSection } from "../chat/room-log.ts";
 import { decodeStoredNotice, type StoredNotice } from "../chat/stored-notice.ts";
 import { roomSubject, storedSubject } from "../chat/subjects.ts";
 import { subscribe } from "../platform/nats.ts";
+import { Requests } from "../platform/requests.ts";
 import type { RoleContext } from "../platform/role.ts";
 import type { ValuesOf } from "../platform/settings.ts";
 import { within } from "../platform/within.ts";
 import { History } from "./history.ts";
 import { Listener } from "./listener.ts";
 import { serverMetrics } from "./metrics.ts";
+import { attemptTimeout } from "./partition-publisher.ts";
 import { Presence } from "./presence/presence.ts";
 import type { PresenceEvent } from "./presence/presence-event.ts";
 import { Publisher } from "./publisher.ts";
@@ -44,7 +46,7 @@ export class Server {
     this.#shutdownGrace = settings.shutdownGrace;
     this.#counted = serverMetrics(metrics);
     this.#publisher = new Publisher(settings.partitions, {
-      connection,
+      requests: new Requests(connection, attemptTimeout),
       incarnation: this.#incarnation,
       bufferBytes: settings.partitionBufferBytes,
       sendTimeout: settings.sendTimeout,

@@ -6,6 +6,7 @@ import { historyLength } from "../chat/message.ts";
 import { decodeProducers, encodeProducers, holds, withBatch } from "../chat/producers.ts";
 import type { RoomLog, StoredSection } from "../chat/room-log.ts";
 import { headers, roomSubject } from "../chat/subjects.ts";
+import { Requests } from "../platform/requests.ts";
 import type { KnownRoom, RoomKnowledge } from "./room-knowledge.ts";
 
 /** How long one publish may take before it is tried again, in milliseconds. */
@@ -33,9 +34,11 @@ export class StoppedError extends Error {}
 /** Stores sections of batches in their rooms: each exactly once and in its producer's order. */
 export class RoomStore {
   readonly #options: RoomStoreOptions;
+  readonly #requests: Requests;
 
   constructor(options: RoomStoreOptions) {
     this.#options = options;
+    this.#requests = new Requests(options.connection, publishTimeout);
   }
 
   /**
@@ -138,10 +141,7 @@ export class RoomStore {
     if (section.payload.length + producers.length + 512 > maxPayload) {
       throw new UnroutableError(`${section.payload.length} bytes for one room are more than NATS takes`);
     }
-    const answer = await this.#options.connection.request(roomSubject(section.room), section.payload, {
-      headers: fence,
-      timeout: publishTimeout,
-    });
+    const answer = await this.#requests.request(roomSubject(section.room), section.payload, fence);
     const { seq, error } = answer.json<{ seq?: number; error?: { err_code: number; description: string } }>();
     if (error === undefined && typeof seq === "number") return seq;
     if (wrongLastSequence.has(error?.err_code ?? 0)) return undefined;

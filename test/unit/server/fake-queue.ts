@@ -1,15 +1,15 @@
 import {
   type Msg,
   type MsgHdrs,
-  type NatsConnection,
   NoRespondersError,
   headers as newHeaders,
-  RequestError,
   TimeoutError,
 } from "@nats-io/transport-node";
 import { decodeSections, parseBatchId } from "../../../src/chat/batch.ts";
 import { decodeMessages } from "../../../src/chat/message.ts";
 import { headers } from "../../../src/chat/subjects.ts";
+import type { Requests } from "../../../src/platform/requests.ts";
+import { attemptTimeout } from "../../../src/server/partition-publisher.ts";
 
 export const full = { err_code: 10077, description: "maximum bytes exceeded" };
 export const noDisk = { err_code: 10077, description: "no space left on device" };
@@ -60,7 +60,7 @@ export class Attempt {
   }
 
   noResponders(): void {
-    this.fail(new RequestError("no responders", { cause: new NoRespondersError(this.subject) }));
+    this.fail(new NoRespondersError(this.subject));
   }
 
   fail(error: Error): void {
@@ -74,25 +74,21 @@ export class Attempt {
   }
 }
 
-/** Stands in for a connection to NATS whose queue answers as a test tells it to. */
+/** Stands in for requests to a queue that answers as a test tells it to. */
 export class FakeQueue {
   readonly attempts: Attempt[] = [];
-  readonly connection: NatsConnection;
+  readonly requests: Pick<Requests, "request">;
   /** Called with each publish as it comes. */
   onAttempt: (attempt: Attempt) => void = () => {};
 
   constructor() {
-    const request = (
-      subject: string,
-      payload: Uint8Array,
-      options: { headers: MsgHdrs; timeout: number },
-    ) => {
-      const attempt = new Attempt(subject, payload, options.headers, options.timeout);
+    const request = (subject: string, payload: Uint8Array, all: MsgHdrs) => {
+      const attempt = new Attempt(subject, payload, all, attemptTimeout);
       this.attempts.push(attempt);
       this.onAttempt(attempt);
       return attempt.answer;
     };
-    this.connection = { request } as unknown as NatsConnection;
+    this.requests = { request };
   }
 
   /** The one publish that waits for its answer. */

@@ -39,7 +39,7 @@ const turn = () => pass(0);
 function publishing({ bufferBytes = 4_000_000 } = {}) {
   const queue = new FakeQueue();
   const publisher = new PartitionPublisher(3, {
-    connection: queue.connection,
+    requests: queue.requests,
     incarnation,
     bufferBytes,
     sendTimeout,

@@ -17,7 +17,7 @@ const bufferBytes = 20_000;
 async function joined() {
   const queue = new FakeQueue();
   const publisher = new Publisher(1, {
-    connection: queue.connection,
+    requests: queue.requests,
     incarnation: "abcdEFGH0123_-xy",
     bufferBytes,
     sendTimeout: 60_000,
