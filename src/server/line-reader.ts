@@ -13,8 +13,8 @@ const tooLong: Line = { kind: "too-long" };
 const invalidUtf8: Line = { kind: "invalid-utf8" };
 const nothing = Buffer.alloc(0);
 
-/** What an unfinished line gets at first, and what a connection keeps for the next one. */
-const smallPartial = 256;
+/** What an unfinished line gets at first. */
+const smallPartial = 64;
 
 /**
  * Makes lines of the bytes that one client sends. A line ends in LF, CR LF or telnet's CR NUL.
@@ -141,7 +141,7 @@ export class LineReader {
   }
 
   #dropPartial(): void {
-    if (this.#partial.length > smallPartial) this.#partial = nothing;
+    this.#partial = nothing;
     this.#partialLength = 0;
   }
 }

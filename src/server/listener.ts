@@ -15,6 +15,10 @@ export type ListenerOptions = {
 export class Listener {
   readonly #server: Server;
   #connections = 0;
+  /** One for all. */
+  readonly #onClose = (): void => {
+    this.#connections--;
+  };
 
   private constructor(server: Server) {
     this.#server = server;
@@ -65,9 +69,7 @@ export class Listener {
       return;
     }
     this.#connections++;
-    socket.once("close", () => {
-      this.#connections--;
-    });
+    socket.on("close", this.#onClose);
     onConnection(socket);
   }
 }

@@ -205,6 +205,9 @@ export class PartitionPublisher {
     let payload: Buffer = Buffer.alloc(0);
     for (let attempt = 1; !batch.answered; attempt++) {
       if (attempt > 1) metrics.publishRetries.inc();
+      const where = { partition: this.#partition, attempt };
+      // The first tries, and then ever fewer: while NATS is away there are ten a second.
+      const isTold = Number.isInteger(Math.log2(attempt));
       const heldBefore = batch.mayBeQueued;
       if (!heldBefore) {
         // No attempt can have stored it: whoever was told so meanwhile is left out of the next.
@@ -222,7 +225,7 @@ export class PartitionPublisher {
           metrics.batchMessages.observe(batch.messages);
           return;
         }
-        log.warn({ partition: this.#partition, error: error.description }, "the queue refused a batch");
+        if (isTold) log.warn({ ...where, error: error.description }, "the queue refused a batch");
         const isFull = error.err_code === storeFailed && error.description.includes(streamIsFull);
         // A leader whose own disk failed may have got its replicas to store it.
         if (error.err_code !== storeFailed || isFull) batch.mayBeQueued = heldBefore;
@@ -234,7 +237,7 @@ export class PartitionPublisher {
       } catch (error) {
         // Nobody listens: no stream can have it. With any other error, the answer may just have got lost.
         if (error instanceof NoRespondersError) batch.mayBeQueued = heldBefore;
-        log.warn({ partition: this.#partition, attempt, err: error }, "the queue did not take a batch yet");
+        if (isTold) log.warn({ ...where, err: error }, "the queue did not take a batch yet");
       }
       await new Promise((resolve) => setTimeout(resolve, retryDelay));
     }

@@ -1,5 +1,5 @@
 import type { NatsConnection, Subscription } from "@nats-io/transport-node";
-import { fromLive, type RoomLog, requestTimeout } from "../chat/room-log.ts";
+import { fromLive, type RoomLog, requestTimeout, type StoredSection } from "../chat/room-log.ts";
 import { liveSubject, roomsStream } from "../chat/subjects.ts";
 import type { Log } from "../platform/log.ts";
 import { subscribe } from "../platform/nats.ts";
@@ -24,10 +24,11 @@ const joinRetryDelay = 250;
 type OpenRoom = {
   readonly room: Room;
   readonly subscription: Subscription;
-  readonly opened: Promise<void>;
+  /** Whether it has begun behind the end of its log. */
+  begun: boolean;
   /** The read of the log's end that is under way, and the one that follows it for those who came meanwhile. */
-  reading: Promise<unknown>;
-  nextRead: Promise<number> | undefined;
+  reading: Promise<void> | undefined;
+  nextRead: Promise<StoredSection | undefined> | undefined;
   /** How many sessions have it open. */
   users: number;
 };
@@ -54,6 +55,7 @@ export class Rooms {
   #checkedUpTo = -1;
   #checking = false;
   #checkAgain = false;
+  #flushing: Promise<void> | undefined;
 
   constructor(options: RoomsOptions) {
     this.#options = options;
@@ -81,25 +83,11 @@ export class Rooms {
    * before. Rejects when NATS does not answer, after 8 to 13 s.
    */
   async acquire(id: string): Promise<Room> {
-    let open = this.#open.get(id);
-    const isNew = open === undefined;
-    if (open === undefined) {
-      const room = new Room(id, this.#options);
-      const subscription = subscribe(this.#options.connection, liveSubject(id), (message) => {
-        const section = fromLive(message);
-        if (section !== undefined) room.receive(section);
-      });
-      const opened = patiently(() => this.#begin(room));
-      open = { room, subscription, opened, reading: opened, nextRead: undefined, users: 0 };
-      this.#open.set(id, open);
-      this.#options.onOpened(id);
-    }
-    const known = open;
-    known.users++;
+    const open = this.#open.get(id) ?? this.#openRoom(id);
+    open.users++;
     try {
-      await known.opened;
-      if (!isNew) await patiently(() => this.#bringUpToDate(known));
-      return known.room;
+      await patiently(() => this.#bringUpToDate(open));
+      return open.room;
     } catch (error) {
       this.release(id);
       throw error;
@@ -145,10 +133,22 @@ export class Rooms {
       });
   }
 
-  /** Subscribed is what the room is already; behind the flush, the server knows it. */
-  async #begin(room: Room): Promise<void> {
-    await this.#flush();
-    room.begin(await this.#log.last(room.id));
+  #openRoom(id: string): OpenRoom {
+    const room = new Room(id, this.#options);
+    const subscription = subscribe(this.#options.connection, liveSubject(id), (message) => {
+      const section = fromLive(message);
+      if (section !== undefined) room.receive(section);
+    });
+    const open = { room, subscription, begun: false, reading: undefined, nextRead: undefined, users: 0 };
+    this.#open.set(id, open);
+    this.#options.onOpened(id);
+    return open;
+  }
+
+  #begin(open: OpenRoom, last: StoredSection | undefined): void {
+    const { room } = open;
+    open.begun = true;
+    room.begin(last);
     if (this.#justOpened.size === 0) {
       setTimeout(() => {
         const rooms = [...this.#justOpened];
@@ -163,15 +163,10 @@ export class Rooms {
 
   async #bringUpToDate(open: OpenRoom): Promise<void> {
     const { room } = open;
-    open.nextRead ??= open.reading
-      .catch(() => {})
-      .then(async () => {
-        open.nextRead = undefined;
-        const last = this.#log.last(room.id);
-        open.reading = last;
-        return (await last)?.sequence ?? 0;
-      });
-    const sequence = await open.nextRead;
+    open.nextRead ??= this.#readEnd(open);
+    const last = await open.nextRead;
+    if (!open.begun) this.#begin(open, last);
+    const sequence = last?.sequence ?? 0;
     if (room.last >= sequence) return;
     // What is on its way here comes sooner than it could be read.
     const timer = setTimeout(() => room.expect(sequence), liveDelay);
@@ -183,7 +178,30 @@ export class Rooms {
     if (!reached) throw new Error(`the log of room ${room.id} could not be read in time`);
   }
 
+  /** The end of a room's log, read later than now: one read for all who ask before it begins. */
+  async #readEnd(open: OpenRoom): Promise<StoredSection | undefined> {
+    try {
+      await (open.reading ?? this.#flushed());
+    } finally {
+      open.nextRead = undefined;
+    }
+    const last = this.#log.last(open.room.id);
+    const over = (): void => {
+      open.reading = undefined;
+    };
+    open.reading = last.then(over, over);
+    return last;
+  }
+
+  /** Subscribed is what rooms are already; behind the flush, the server knows it. One for all of a turn. */
+  #flushed(): Promise<void> {
+    this.#flushing ??= this.#flush();
+    return this.#flushing;
+  }
+
   async #flush(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#flushing = undefined;
     const flushed = await within(
       requestTimeout,
       this.#options.connection.flush().then(() => true),

@@ -11,14 +11,15 @@ import type { RoleContext } from "../platform/role.ts";
 import type { ValuesOf } from "../platform/settings.ts";
 import { within } from "../platform/within.ts";
 import { History } from "./history.ts";
+import { JoinTimeout } from "./join-timeout.ts";
 import { Listener } from "./listener.ts";
 import { serverMetrics } from "./metrics.ts";
 import { attemptTimeout } from "./partition-publisher.ts";
 import { Presence } from "./presence/presence.ts";
-import type { PresenceEvent } from "./presence/presence-event.ts";
+import { PresenceNotices } from "./presence-notices.ts";
 import { Publisher } from "./publisher.ts";
 import { liveDelay, Rooms } from "./rooms.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionOptions } from "./session.ts";
 import type { serverSettings } from "./settings.ts";
 
 /**
@@ -35,6 +36,7 @@ export class Server {
   readonly #rooms: Rooms;
   readonly #publisher: Publisher;
   readonly #presence: Presence;
+  readonly #joinTimeout: JoinTimeout<Session>;
   readonly #counted;
   readonly #shutdownGrace: number;
   #nextSession = 0;
@@ -67,13 +69,18 @@ export class Server {
       onClosed: (room) => this.#presence.unwatch(room),
       onForeign: (room, section) => void this.#setAside(room, section),
     });
+    this.#joinTimeout = new JoinTimeout(settings.joinTimeout);
+    const notices = new PresenceNotices({
+      membersOf: (room) => this.#rooms.get(room)?.members ?? [],
+      sessionOf: (id) => this.#sessions.get(id),
+    });
     this.#presence = new Presence({
       redisUrl: settings.redisUrl,
       incarnation: this.#incarnation,
       leaseMilliseconds: settings.presenceLease,
       log: logger,
       metrics,
-      onEvent: (event) => this.#tellPresence(event),
+      onEvent: (event) => notices.add(event),
     });
     subscribe(connection, storedSubject(this.#incarnation), (message) => {
       const notice = decodeStoredNotice(message.string());
@@ -110,12 +117,23 @@ export class Server {
     await Promise.all([...this.#sessions.values()].map((session) => session.restart()));
     clearTimeout(timer);
     await Promise.all([this.#presence.stop(), within(goodbyeTime, allClosed ?? Promise.resolve())]);
+    this.#joinTimeout.close();
     this.#publisher.close();
     this.#rooms.close();
   }
 
   async #listen(settings: ValuesOf<typeof serverSettings>, log: RoomLog): Promise<void> {
-    const history = new History(log);
+    const options: SessionOptions = {
+      settings,
+      history: new History(log),
+      rooms: this.#rooms,
+      publisher: this.#publisher,
+      presence: this.#presence,
+      joinTimeout: this.#joinTimeout,
+      metrics: this.#counted,
+      log: this.#context.log,
+      onEnded: ({ id }) => this.#sessions.delete(id),
+    };
     this.#listener = await Listener.start({
       ...settings,
       onRefused: () => this.#counted.connectionsRefused.inc(),
@@ -123,17 +141,7 @@ export class Server {
         this.#counted.connectionsTotal.inc();
         // Presence events carry it to all servers.
         const id = `${this.#incarnation}.${this.#nextSession++}`;
-        const session = new Session(id, socket, {
-          settings,
-          history,
-          rooms: this.#rooms,
-          publisher: this.#publisher,
-          presence: this.#presence,
-          metrics: this.#counted,
-          log: this.#context.log,
-        });
-        this.#sessions.set(id, session);
-        void session.ended.promise.then(() => this.#sessions.delete(id));
+        this.#sessions.set(id, new Session(id, socket, options));
       },
     });
     this.#context.log.info({ chat: `${settings.host}:${this.#listener.port}` }, "accepting connections");
@@ -151,14 +159,6 @@ export class Server {
       setTimeout(() => this.#rooms.get(id)?.expect(sequence), liveDelay).unref();
       return false;
     });
-  }
-
-  #tellPresence({ kind, room, user, session }: PresenceEvent): void {
-    const members = this.#rooms.get(room)?.members;
-    if (members === undefined) return;
-    const own = session === undefined ? undefined : this.#sessions.get(session);
-    const line = Buffer.from(`* ${user} ${kind} ${room}\n`);
-    for (const member of members) if (member !== own) member.write(line);
   }
 
   async #setAside(room: string, { sequence, headers, payload }: StoredSection): Promise<void> {

@@ -4,108 +4,77 @@ import type { Log } from "../platform/log.ts";
 import type { ValuesOf } from "../platform/settings.ts";
 import { type Command, commandList, parseCommand, welcome } from "./commands.ts";
 import type { History } from "./history.ts";
-import { type Line, LineReader } from "./line-reader.ts";
-import type { ServerMetrics } from "./metrics.ts";
+import { Input, type InputOptions, type LineHandler } from "./input.ts";
+import type { JoinTimeout } from "./join-timeout.ts";
 import { Outbox } from "./outbox.ts";
+import type { Sender } from "./outgoing-batch.ts";
 import type { PartitionPublisher } from "./partition-publisher.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Publisher } from "./publisher.ts";
-import { RateLimit } from "./rate-limit.ts";
-import type { Room } from "./room.ts";
+import type { Member, Room } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
 import type { serverSettings } from "./settings.ts";
 
+const welcomeLines = Buffer.from(welcome);
 const joinFirst = Buffer.from("Join a room first\n");
 const askUserId = Buffer.from("Enter your user ID: ");
 const restarting = Buffer.from("* Server is restarting, please reconnect\n");
-/** Seconds' worth of messages that may come at once. */
-const burstSeconds = 5;
 
-export type SessionOptions = {
-  readonly settings: Pick<
-    ValuesOf<typeof serverSettings>,
-    "maxLineBytes" | "sendQueueBytes" | "messagesPerSecond" | "joinTimeout"
-  >;
+export type SessionOptions = InputOptions & {
+  readonly settings: Pick<ValuesOf<typeof serverSettings>, "sendQueueBytes">;
   readonly rooms: Rooms;
   readonly publisher: Publisher;
   readonly presence: Presence;
   readonly history: History;
-  readonly metrics: ServerMetrics;
+  readonly joinTimeout: JoinTimeout<Session>;
   readonly log: Log;
+  /** The session has left its room, and its connection is gone or going. */
+  readonly onEnded: (session: Session) => void;
 };
 
 /** The room that a session has joined. */
 type Membership = { readonly room: Room; readonly user: string; readonly publisher: PartitionPublisher };
 
 /**
- * One client's connection: its lines, the room that it is in, and the answers.
+ * One client's connection: the room that it is in, its commands, and the answers.
  *
  * 1. Lines are handled one after the other. `send` does not wait for its echo; any other command waits until
  *    all sends before it are answered, so that what comes back reads in the order of what was typed.
- * 2. While a line cannot be handled yet (too fast, a full buffer, a command under way, answers that the
- *    client has yet to read), nothing is read.
- * 3. Every message that was accepted is answered: by its echo, or by an error.
+ * 2. Every message that was accepted is answered: by its echo, or by an error.
+ *
+ * There are many, and most of them idle: what is the same for all, and what is needed now and then, is not kept
+ * by each.
  */
-export class Session {
+export class Session implements LineHandler, Member, Sender {
   readonly id: string;
-  readonly #socket: Socket;
   readonly #options: SessionOptions;
-  readonly #reader: LineReader;
+  readonly #input: Input;
   readonly #outbox: Outbox;
-  readonly #rate: RateLimit;
-  readonly #joinTimer: NodeJS.Timeout;
   #membership: Membership | undefined;
   /** The room that was asked for, while its user id is awaited. */
   #joining: string | undefined;
-  /** A line that could not be handled yet. */
-  #held: string | undefined;
-  /** Why no line is handled right now. */
-  #blocked = false;
   #unanswered = 0;
-  readonly #onAnswered: (() => void)[] = [];
-  #inputEnded = false;
-  /** The server stops: no further line is handled. */
-  #stopping = false;
+  /** Who waits until no send is open. */
+  #onAnswered: (() => void)[] | undefined;
   /** The session is over; what it still waits for is of no interest any more. */
   #leaving = false;
+  #ended = false;
+  /** Who waits for the end while the server stops. */
+  #onEnded: (() => void) | undefined;
 
   constructor(id: string, socket: Socket, options: SessionOptions) {
-    const { settings } = options;
     this.id = id;
-    this.#socket = socket;
     this.#options = options;
-    this.#reader = new LineReader(settings.maxLineBytes);
-    this.#outbox = new Outbox(socket, settings.sendQueueBytes, () =>
+    this.#outbox = new Outbox(socket, options.settings.sendQueueBytes, () =>
       this.#close("slow", "Error: you are reading too slowly, closing\n"),
     );
-    this.#rate = new RateLimit(
-      settings.messagesPerSecond,
-      settings.messagesPerSecond * burstSeconds,
-      performance.now(),
-    );
-    this.#joinTimer = setTimeout(() => {
-      this.#close("join timeout", "Error: no room joined in time, closing\n");
-    }, settings.joinTimeout);
-
-    socket.on("data", (chunk) => {
-      // It is read so that the connection can end.
-      if (this.#leaving) return;
-      this.#reader.push(chunk);
-      this.#handleLines();
-    });
-    socket.on("end", () => {
-      this.#inputEnded = true;
-      this.#reader.end();
-      this.#handleLines();
-    });
+    this.#input = new Input(socket, this.#outbox, options, this);
+    options.joinTimeout.begin(this);
     // What an error says is of no use to anyone; "close" follows.
-    socket.on("error", () => {});
+    socket.on("error", ignore);
     socket.on("close", () => this.#closedByClient());
-    this.write(Buffer.from(welcome));
+    this.write(welcomeLines);
   }
-
-  /** Resolves when the session has left its room and its connection is gone or going. */
-  readonly ended = Promise.withResolvers<void>();
 
   write(data: Buffer): void {
     this.#outbox.write(data);
@@ -128,13 +97,40 @@ export class Session {
 
   /** The server stops: what was accepted is answered, then the client is told so, and the connection ends. */
   async restart(): Promise<void> {
-    if (this.#leaving) return this.ended.promise;
-    this.#stopping = true;
-    this.#block();
-    await this.#allAnswered();
-    await this.#end(restarting);
+    this.#input.stop();
+    if (!this.#leaving) {
+      await this.#allAnswered();
+      await this.#end(restarting);
+    }
     // It may have been on its way out already.
-    await this.ended.promise;
+    if (!this.#ended) await new Promise<void>((resolve) => (this.#onEnded = resolve));
+  }
+
+  joinTimedOut(): void {
+    this.#close("join timeout", "Error: no room joined in time, closing\n");
+  }
+
+  handleLine(line: string): void {
+    if (this.#joining !== undefined) {
+      const room = this.#joining;
+      this.#joining = undefined;
+      return this.#join(room, line.trim());
+    }
+    this.#handleCommand(parseCommand(line), line);
+  }
+
+  handleBadLine(kind: "too-long" | "invalid-utf8"): void {
+    this.#run(() =>
+      this.#say(
+        kind === "too-long"
+          ? `Error: your line is longer than ${this.#options.settings.maxLineBytes} bytes, it was skipped\n`
+          : "Error: your line is not valid UTF-8 text, it was skipped\n",
+      ),
+    );
+  }
+
+  handleEnd(): void {
+    this.#run(() => this.#end());
   }
 
   #say(text: string): void {
@@ -143,80 +139,16 @@ export class Session {
 
   #answered(): void {
     if (--this.#unanswered > 0) return;
-    for (const callback of this.#onAnswered.splice(0)) callback();
+    const waiting = this.#onAnswered;
+    this.#onAnswered = undefined;
+    for (const callback of waiting ?? []) callback();
   }
 
   /** Resolves when no send is open. An echo is written before its sender is told. */
   async #allAnswered(): Promise<void> {
-    if (this.#unanswered > 0) await new Promise<void>((resolve) => this.#onAnswered.push(resolve));
-  }
-
-  #block(): void {
-    this.#blocked = true;
-    this.#socket.pause();
-  }
-
-  #unblock(): void {
-    if (this.#leaving || this.#stopping) return;
-    this.#blocked = false;
-    this.#handleLines();
-    if (!this.#blocked) this.#socket.resume();
-  }
-
-  #handleLines(): void {
-    while (!this.#blocked && !this.#leaving) {
-      // Whoever does not read the answers gets no more of them; only what others say can be too much then.
-      if (this.#outbox.blocked) {
-        this.#options.metrics.answerPauses.inc();
-        this.#block();
-        return this.#outbox.whenDrained(() => this.#unblock());
-      }
-      if (this.#held !== undefined) {
-        const held = this.#held;
-        this.#held = undefined;
-        this.#handleText(held);
-        continue;
-      }
-      const line = this.#reader.next();
-      if (line === undefined) {
-        if (this.#inputEnded) this.#run(() => this.#end());
-        return;
-      }
-      this.#handleLine(line);
-    }
-  }
-
-  #handleLine(line: Line): void {
-    if (line.kind === "text") {
-      const wait = this.#rate.take(performance.now());
-      if (wait === 0) return this.#handleText(line.text);
-      this.#options.metrics.ratePauses.inc();
-      this.#held = line.text;
-      this.#block();
-      setTimeout(() => {
-        // The token that the line waited for.
-        this.#rate.take(performance.now());
-        this.#unblock();
-      }, wait);
-      return;
-    }
-    this.#options.metrics.badLines.inc({ reason: line.kind });
-    this.#run(() =>
-      this.#say(
-        line.kind === "too-long"
-          ? `Error: your line is longer than ${this.#options.settings.maxLineBytes} bytes, it was skipped\n`
-          : "Error: your line is not valid UTF-8 text, it was skipped\n",
-      ),
-    );
-  }
-
-  #handleText(text: string): void {
-    if (this.#joining !== undefined) {
-      const room = this.#joining;
-      this.#joining = undefined;
-      return this.#join(room, text.trim());
-    }
-    this.#handleCommand(parseCommand(text), text);
+    if (this.#unanswered === 0) return;
+    this.#onAnswered ??= [];
+    await new Promise<void>((resolve) => this.#onAnswered?.push(resolve));
   }
 
   #handleCommand(command: Command, line: string): void {
@@ -247,11 +179,11 @@ export class Session {
 
   /** Handles nothing else until all sends are answered and `action` is done. */
   #run(action: () => void | Promise<void>): void {
-    this.#block();
+    this.#input.block();
     void (async () => {
       await this.#allAnswered();
       if (!this.#leaving) await action();
-      this.#unblock();
+      this.#input.unblock();
     })();
   }
 
@@ -265,9 +197,9 @@ export class Session {
       return;
     }
     metrics.bufferPauses.inc();
-    this.#held = line;
-    this.#block();
-    membership.publisher.whenDrained(() => this.#unblock());
+    this.#input.putBack(line);
+    this.#input.block();
+    membership.publisher.whenDrained(() => this.#input.unblock());
   }
 
   #askToJoin(room: string, user: string | undefined): void {
@@ -295,7 +227,7 @@ export class Session {
       // Only now: whoever cannot join stays where it is.
       await this.#leave();
       if (this.#leaving) return rooms.release(id);
-      clearTimeout(this.#joinTimer);
+      this.#options.joinTimeout.end(this);
       // What was delivered before is for those who were there.
       room.flush();
       room.members.add(this);
@@ -343,34 +275,44 @@ export class Session {
   }
 
   async #end(lastLine?: Buffer): Promise<void> {
-    if (this.#leaving) return;
-    this.#leaving = true;
-    clearTimeout(this.#joinTimer);
+    if (!this.#beginToLeave()) return;
     await this.#leave();
     // The answer to a command that was under way may have come until now.
     if (lastLine !== undefined) this.write(lastLine);
     this.#outbox.end();
-    this.ended.resolve();
+    this.#hasEnded();
   }
 
   /** Closes a connection that cannot go on; `lastLine` says why. */
   #close(reason: string, lastLine: string): void {
-    if (this.#leaving) return;
-    this.#leaving = true;
-    clearTimeout(this.#joinTimer);
+    if (!this.#beginToLeave()) return;
     this.#options.metrics.closed.inc({ reason });
     this.#outbox.endWith(lastLine);
-    void this.#leave().then(() => this.ended.resolve());
+    void this.#leave().then(() => this.#hasEnded());
   }
 
   #closedByClient(): void {
     this.#outbox.discard();
-    clearTimeout(this.#joinTimer);
-    if (this.#leaving) return;
+    if (this.#beginToLeave()) void this.#leave().then(() => this.#hasEnded());
+  }
+
+  /** False if it does already. */
+  #beginToLeave(): boolean {
+    if (this.#leaving) return false;
     this.#leaving = true;
-    void this.#leave().then(() => this.ended.resolve());
+    this.#input.stop();
+    this.#options.joinTimeout.end(this);
+    return true;
+  }
+
+  #hasEnded(): void {
+    this.#ended = true;
+    this.#options.onEnded(this);
+    this.#onEnded?.();
   }
 }
+
+const ignore = (): void => {};
 
 function shortened(word: string): string {
   const characters = [...word];

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, it } from "vitest";
 import type { History } from "../../../src/server/history.ts";
+import { JoinTimeout } from "../../../src/server/join-timeout.ts";
 import type { Presence } from "../../../src/server/presence/presence.ts";
 import { Publisher } from "../../../src/server/publisher.ts";
 import type { Room } from "../../../src/server/room.ts";
@@ -33,10 +34,12 @@ async function joined() {
 
   const room = { id: "general", members: new Set(), flush: () => {} } as unknown as Room;
   const session = new Session("1", socket, {
-    settings: { maxLineBytes: 4096, sendQueueBytes: 1_000_000, messagesPerSecond: 0, joinTimeout: 60_000 },
+    settings: { maxLineBytes: 4096, sendQueueBytes: 1_000_000, messagesPerSecond: 0 },
     rooms: { acquire: async () => room, release: () => {} } as unknown as Rooms,
     presence: { join: async () => {}, leave: async () => {} } as unknown as Presence,
     history: {} as History,
+    joinTimeout: new JoinTimeout(60_000),
+    onEnded: () => {},
     publisher,
     metrics: quietMetrics,
     log: quietLog,
