@@ -1,11 +1,11 @@
 import type { BatchId } from "../chat/batch.ts";
-import { decodeMessages, liveLine } from "../chat/message.ts";
+import { liveText } from "../chat/live-text.ts";
 import type { RoomLog, StoredSection } from "../chat/room-log.ts";
 import type { Log } from "../platform/log.ts";
 import type { ServerMetrics } from "./metrics.ts";
 import { RoomCursor } from "./room-cursor.ts";
 
-const unavailableLine = "* Some messages are no longer available\n";
+const unavailableLine = Buffer.from("* Some messages are no longer available\n");
 const firstBackoff = 50;
 const longestBackoff = 1000;
 
@@ -41,7 +41,8 @@ export class Room {
   /** How often the log has started anew: what was read of the one before does not count any more. */
   #restarts = 0;
   #closed = false;
-  #text = "";
+  /** What waits for the end of this turn. */
+  #texts: Buffer[] = [];
   #messages = 0;
   #delivered: BatchId[] = [];
   #scheduled = false;
@@ -114,10 +115,11 @@ export class Room {
 
   /** Writes what waits for the end of this turn at once. */
   flush(): void {
-    if (this.#text !== "") {
-      const data = Buffer.from(this.#text);
+    const [first] = this.#texts;
+    if (first !== undefined) {
+      const data = this.#texts.length === 1 ? first : Buffer.concat(this.#texts);
       this.#options.metrics.delivered.count += this.#messages * this.members.size;
-      this.#text = "";
+      this.#texts = [];
       this.#messages = 0;
       for (const member of this.members) member.write(data);
     }
@@ -198,10 +200,8 @@ export class Room {
     const { batch } = section;
     if (batch === undefined) return this.#options.onForeign(this.id, section);
     try {
-      const messages = decodeMessages(section.payload);
-      let text = "";
-      for (const message of messages) text += liveLine(message);
-      this.#messages += messages.length;
+      const { text, messages } = liveText(this.id, section.payload);
+      this.#messages += messages;
       this.#delivered.push(batch);
       this.#write(text);
     } catch {
@@ -209,8 +209,8 @@ export class Room {
     }
   }
 
-  #write(text: string): void {
-    this.#text += text;
+  #write(text: Buffer): void {
+    if (text.length > 0) this.#texts.push(text);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
