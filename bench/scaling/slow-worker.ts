@@ -1,18 +1,9 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { decodeEarlier } from "../../src/chat/earlier.ts";
-import { decodeProducers } from "../../src/chat/producers.ts";
-import { RoomLog } from "../../src/chat/room-log.ts";
-import { decodeStoredNotice } from "../../src/chat/stored-notice.ts";
-import { storedSubjects } from "../../src/chat/subjects.ts";
+import type { Counter } from "prom-client";
 import { createLog } from "../../src/platform/log.ts";
 import { Metrics } from "../../src/platform/metrics.ts";
-import { connectNats, subscribe } from "../../src/platform/nats.ts";
-import { BatchProcessor } from "../../src/worker/batch-processor.ts";
-import { workerMetrics } from "../../src/worker/metrics.ts";
-import { Queue } from "../../src/worker/queue.ts";
-import { RoomKnowledge } from "../../src/worker/room-knowledge.ts";
-import { RoomStore } from "../../src/worker/room-store.ts";
+import { connectNats } from "../../src/platform/nats.ts";
+import { Worker } from "../../src/worker/worker.ts";
 
 export type SlowWorkerOptions = {
   readonly natsUrl: string;
@@ -23,73 +14,55 @@ export type SlowWorkerOptions = {
 };
 
 /**
- * A worker of the product's own parts, with a routing step before each batch that takes as long as
- * it is told: so the bench decides what a worker can do, and what is left to see is how workers share the work.
+ * The product's worker, with a routing step before each batch that takes as long as it is told: so the bench
+ * decides what a worker can do, and what is left to see is how workers share the work.
  */
 export class SlowWorker {
   readonly #connection: NatsConnection;
-  readonly #queue: Queue;
-  readonly #abandon: AbortController;
+  readonly #metrics: ReadableMetrics;
+  readonly #worker: Worker;
   #stopped: Promise<void> | undefined;
   /** When it was done with each batch that it has stored, by performance.now(). */
-  readonly done: number[] = [];
-  fenceRefusals = 0;
-  returned = 0;
+  readonly done: readonly number[];
 
   private constructor(
     connection: NatsConnection,
-    parts: Parts,
-    { partitions, slots, step }: SlowWorkerOptions,
+    metrics: ReadableMetrics,
+    worker: Worker,
+    done: readonly number[],
   ) {
-    const { roomLog, knowledge, log } = parts;
     this.#connection = connection;
-    this.#abandon = new AbortController();
-    const metrics = workerMetrics(new Metrics("bench"));
-    const store = new RoomStore({
-      connection,
-      log: roomLog,
-      knowledge,
-      onStored: () => {},
-      onFenceRefusal: () => this.fenceRefusals++,
-      onHeldAlready: () => {},
-      onRetry: () => {},
-    });
-    const { signal } = this.#abandon;
-    const processor = new BatchProcessor({ connection, store, knowledge, metrics, log, signal });
-    this.#queue = new Queue({
-      connection,
-      partitions,
-      slots,
-      onDelivery: async (delivery) => {
-        await step();
-        const outcome = await processor.process(delivery);
-        if (outcome === "done") this.done.push(performance.now());
-        return outcome;
-      },
-      onReturned: () => this.returned++,
-    });
+    this.#metrics = metrics;
+    this.#worker = worker;
+    this.done = done;
   }
 
-  static async start(options: SlowWorkerOptions): Promise<SlowWorker> {
+  static async start({ natsUrl, partitions, slots, step }: SlowWorkerOptions): Promise<SlowWorker> {
     const log = createLog("bench", "error");
-    const connection = await connectNats(options.natsUrl, "bench", log);
-    const jetstream = await jetstreamManager(connection, { checkAPI: false, timeout: 2000 });
-    const roomLog = new RoomLog(connection, jetstream);
-    const knowledge = new RoomKnowledge(10_000);
-    knowledge.streamIs((await roomLog.state()).created);
-    subscribe(connection, storedSubjects, (message) => {
-      const notice = decodeStoredNotice(message.string());
-      for (const [room, sequence, producers, before] of notice?.rooms ?? []) {
-        const counters = decodeProducers(producers);
-        if (counters === undefined) continue;
-        knowledge.learn(
-          room,
-          { sequence, counters, earlier: decodeEarlier(sequence, before) },
-          notice?.created ?? "",
-        );
-      }
+    const connection = await connectNats(natsUrl, "bench", log);
+    const metrics = new ReadableMetrics("bench");
+    const done: number[] = [];
+    const worker = await Worker.start({
+      ...{ connection, metrics, log },
+      signal: new AbortController().signal,
+      settings: { partitions, slots, knownRooms: 10_000, shutdownGrace: 10_000 },
+      around: (handle) => async (delivery) => {
+        await step();
+        const outcome = await handle(delivery);
+        if (outcome === "done") done.push(performance.now());
+        return outcome;
+      },
     });
-    return new SlowWorker(connection, { roomLog, knowledge, log }, options);
+    return new SlowWorker(connection, metrics, worker, done);
+  }
+
+  get fenceRefusals(): number {
+    return this.#metrics.counted("worker_fence_refusals_total");
+  }
+
+  /** Batches that it has given back to the queue. */
+  get returned(): number {
+    return this.#metrics.counted("worker_batches_returned_total");
   }
 
   stop(): Promise<void> {
@@ -98,14 +71,31 @@ export class SlowWorker {
   }
 
   async #stop(): Promise<void> {
-    await this.#queue.stop(5000);
-    this.#abandon.abort();
+    await this.#worker.stop();
     await this.#connection.close();
   }
 }
 
-type Parts = {
-  readonly roomLog: RoomLog;
-  readonly knowledge: RoomKnowledge;
-  readonly log: ReturnType<typeof createLog>;
-};
+/** Counters can be read at once, without a scrape. */
+class ReadableMetrics extends Metrics {
+  readonly #counts = new Map<string, number>();
+
+  override counter<L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly L[] = [],
+  ): Counter<L> {
+    const counter = super.counter(name, help, labelNames);
+    const inc = counter.inc.bind(counter) as (...args: unknown[]) => void;
+    counter.inc = (...args: unknown[]): void => {
+      const value = args.find((arg) => typeof arg === "number") ?? 1;
+      this.#counts.set(name, this.counted(name) + (value as number));
+      inc(...args);
+    };
+    return counter;
+  }
+
+  counted(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+}

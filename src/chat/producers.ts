@@ -12,8 +12,12 @@ export type ProducerCounters = ReadonlyMap<
 
 /** A producer's entry is dropped only when the batch at hand entered the queue this much later, in ms. */
 export const producerLifetime = 3_600_000;
-/** A room remembers this many producers at most; the ones heard of longest ago go first. */
-export const maxProducers = 128;
+/**
+ * A room remembers this many producers at most; the ones heard of longest ago go first. Two copies of a batch stand in
+ * the queue within the 10 s of a send, so that what is needed are the producers of such a time: the servers of a
+ * cluster (100 at most) and the runs before their restarts.
+ */
+export const maxProducers = 256;
 
 /** Whether a room with these counters holds its part of the batch already. */
 export const holds = (counters: ProducerCounters, id: BatchId): boolean =>

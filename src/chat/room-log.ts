@@ -61,15 +61,13 @@ export function fromLive(message: Msg): StoredSection | undefined {
   return fromHeaders(all, sequence, sequenceHeader(all, "Nats-Last-Sequence"), storedTime(all), message.data);
 }
 
+/** Where the message before a stored one is. Who is no worker of ours may have expected anything. */
+const backPointer = (all: MsgHdrs): number | undefined =>
+  all.has(headers.batch) ? sequenceHeader(all, expectedSequence) : undefined;
+
 /** The section that a direct get returned with its position in headers. */
 const fromDirect = (message: Msg, all: MsgHdrs): StoredSection =>
-  fromHeaders(
-    all,
-    Number(all.get("Nats-Sequence")),
-    sequenceHeader(all, expectedSequence),
-    storedTime(all),
-    message.data,
-  );
+  fromHeaders(all, Number(all.get("Nats-Sequence")), backPointer(all), storedTime(all), message.data);
 
 function fromStored({ header, seq, time, data }: StoredMsg): StoredSection {
   return header === undefined
@@ -82,7 +80,7 @@ function fromStored({ header, seq, time, data }: StoredMsg): StoredSection {
         time: +time,
         payload: data,
       }
-    : fromHeaders(header, seq, sequenceHeader(header, expectedSequence), +time, data);
+    : fromHeaders(header, seq, backPointer(header), +time, data);
 }
 
 /** Reads the ChatRooms stream. Every method rejects when NATS does not answer in time. */

@@ -44,7 +44,7 @@ export class RoomCursor {
     if (sequence <= this.#last) return known ? "seen" : "restart";
     if (previous > this.#last) return "gap";
     // A power failure without fsync shortens the log; then it grows past where it was, with other messages.
-    if (previous > 0 && previous < this.#last) return "restart";
+    if (!known && previous > 0 && previous < this.#last) return "restart";
     return (known && batch !== undefined) || this.isOld(section) ? "seen" : "next";
   }
 

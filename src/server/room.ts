@@ -40,6 +40,8 @@ export class Room {
   #reading = true;
   /** How often the log has started anew: what was read of the one before does not count any more. */
   #restarts = 0;
+  /** The section that showed it the last time. */
+  #restartedFor: number | undefined;
   #closed = false;
   /** What waits for the end of this turn. */
   #texts: Buffer[] = [];
@@ -179,13 +181,15 @@ export class Room {
       this.#cursor.skipTo(section.previous ?? 0);
       position = this.#cursor.locate(section);
     }
-    if (position === "next") this.#deliver(section);
-    else if (position === "restart") this.#restartFor(section);
-    else this.#cursor.advance(section);
+    // A log that was read from its beginning and says the same again is as it is.
+    if (position === "restart" && section.sequence !== this.#restartedFor) this.#restartFor(section);
+    else if (position === "seen") this.#cursor.advance(section);
+    else this.#deliver(section);
   }
 
   /** This section shows that the stream is another one. */
   #restartFor({ sequence }: StoredSection): void {
+    this.#restartedFor = sequence;
     // What was known to exist behind it is of this stream too; in front of it, nothing has a meaning any more.
     this.restart(sequence > this.last ? Math.max(sequence, this.#target) : sequence);
   }

@@ -17,6 +17,8 @@ import { type RoomStore, StoppedError } from "./room-store.ts";
  */
 const latestEntry = 30 * 60_000;
 const setAsideRetry = 1000;
+/** Characters of one notice, far below what NATS takes: many rooms with many producers make several. */
+const noticeLength = 256 * 1024;
 
 export type BatchProcessorOptions = {
   readonly connection: NatsConnection;
@@ -110,11 +112,14 @@ export class BatchProcessor {
       const { sequence, counters, earlier } = known;
       rooms.push([section.room, sequence, encodeProducers(counters), encodeEarlier(sequence, earlier)]);
     }
-    const notice = { partition, counter, created: knowledge.created, rooms };
-    connection.publish(
-      storedSubject(producer),
-      encodeStoredNotice(refused.length === 0 ? notice : { ...notice, refused }),
-    );
+    const common = { partition, counter, created: knowledge.created };
+    for (const part of inParts(rooms)) {
+      connection.publish(storedSubject(producer), encodeStoredNotice({ ...common, rooms: part }));
+    }
+    for (const part of inParts(refused)) {
+      const notice = { ...common, rooms: [], refused: part };
+      connection.publish(storedSubject(producer), encodeStoredNotice(notice));
+    }
   }
 
   /** Sets the batch aside, however long that takes: what is acked before it is kept somewhere would be lost. */
@@ -141,4 +146,19 @@ export class BatchProcessor {
       }
     }
   }
+}
+
+/** The entries in order, in parts of about noticeLength each; none where there are none. */
+function inParts<T extends readonly (string | number)[]>(entries: readonly T[]): T[][] {
+  const parts: T[][] = [];
+  let length = noticeLength;
+  for (const entry of entries) {
+    if (length >= noticeLength) {
+      parts.push([]);
+      length = 0;
+    }
+    parts.at(-1)?.push(entry);
+    length += entry.join("").length;
+  }
+  return parts;
 }

@@ -17,6 +17,9 @@ export type Delivery = {
   working(): void;
 };
 
+/** Works on a batch: `done` when nothing is left to do, `return` when it is to be handed out again. */
+export type DeliveryHandler = (delivery: Delivery) => Promise<"done" | "return">;
+
 /**
  * The delivery that a message from a pull is; undefined for a status message. Its reply subject tells:
  * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<sequence>.<consumer sequence>.<time>.<pending>`

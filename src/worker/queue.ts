@@ -1,13 +1,11 @@
-import { createInbox, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
-import { consumerName, ingressStream } from "../chat/subjects.ts";
-import { subscribe } from "../platform/nats.ts";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { within } from "../platform/within.ts";
-import { type Delivery, deliveryOf } from "./delivery.ts";
+import type { Delivery, DeliveryHandler } from "./delivery.ts";
+import { OpenPulls } from "./open-pulls.ts";
+import { Rounds } from "./rounds.ts";
 
-/** How long the server keeps a pull open, in milliseconds. */
-const pullExpiry = 5000;
-/** How long to wait after a pull was refused (no leader, no consumer yet), in milliseconds. */
-const refusalDelay = 250;
+/** How often this looks for what is due. */
+const tickInterval = 250;
 /** How often what is at work is reported as such; well below the consumers' ack_wait of 3 s. */
 const workingInterval = 1000;
 
@@ -16,7 +14,7 @@ export type QueueOptions = {
   readonly partitions: number;
   /** How many batches may be at work at once. */
   readonly slots: number;
-  readonly onDelivery: (delivery: Delivery) => Promise<"done" | "return">;
+  readonly onDelivery: DeliveryHandler;
   readonly onReturned: () => void;
 };
 
@@ -24,15 +22,14 @@ export type QueueOptions = {
  * Takes batches from ChatIngress, from whichever partition has one. JetStream hands out one batch of a
  * partition at a time (max_ack_pending 1), so any number of workers may do this, and come and go.
  *
- * A pull for one message is open at every partition while a slot is free. What arrives when none is free
- * any more goes back at once.
+ * With a slot for each partition, a pull is open at all of them: no more can come than there are slots for.
+ * With fewer slots they are asked in rounds, and pulls are open at those only that turned out to be empty. What
+ * arrives when no slot is free goes back at once.
  */
 export class Queue {
   readonly #options: QueueOptions;
-  readonly #subscription: Subscription;
-  readonly #inbox = createInbox();
-  /** Per partition: until when a pull is open, or, after a refusal, until when none is to be sent. */
-  readonly #quietUntil: number[];
+  readonly #openPulls: OpenPulls;
+  readonly #rounds: Rounds | undefined;
   readonly #working = new Set<Delivery>();
   readonly #timer: NodeJS.Timeout;
   #lastWorking = performance.now();
@@ -41,11 +38,18 @@ export class Queue {
 
   constructor(options: QueueOptions) {
     this.#options = options;
-    this.#quietUntil = new Array(options.partitions).fill(0);
-    this.#subscription = subscribe(options.connection, `${this.#inbox}.*`, (message) =>
-      this.#receive(message),
-    );
-    this.#timer = setInterval(() => this.#tick(), refusalDelay);
+    const { connection, partitions, slots } = options;
+    const onDelivery = (delivery: Delivery): void => this.#receive(delivery);
+    this.#openPulls = new OpenPulls({ connection, onDelivery });
+    if (slots >= partitions) {
+      for (let partition = 0; partition < partitions; partition++) this.#openPulls.add(partition);
+    } else {
+      this.#rounds = new Rounds({
+        ...{ connection, partitions, onDelivery, openPulls: this.#openPulls },
+        onChange: () => this.#pull(),
+      });
+    }
+    this.#timer = setInterval(() => this.#tick(), tickInterval);
     this.#pull();
   }
 
@@ -53,9 +57,15 @@ export class Queue {
     return this.#working.size;
   }
 
-  /** Pulls anew at every partition: after a reconnect the pulls that were open are gone. */
+  /** A worker has stored a batch of this partition; others come first now. */
+  stored(partition: number): void {
+    this.#rounds?.served(partition);
+  }
+
+  /** Pulls anew: after a reconnect the pulls that were open are gone. */
   renew(): void {
-    this.#quietUntil.fill(0);
+    this.#openPulls.forget();
+    this.#rounds?.forget();
     this.#pull();
   }
 
@@ -72,8 +82,8 @@ export class Queue {
   }
 
   async #finish(): Promise<void> {
-    // Ends the open pulls; a batch that is on its way here already is given back, not left to time out.
-    await this.#subscription.drain().catch(() => {});
+    // Ends what is open; a batch that is on its way here already is given back, not left to time out.
+    await Promise.all([this.#openPulls.end(), this.#rounds?.end()]);
     if (this.#working.size > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -92,42 +102,30 @@ export class Queue {
       this.#lastWorking = now;
       for (const delivery of this.#working) delivery.working();
     }
+    this.#rounds?.checkTime();
     this.#pull();
   }
 
-  #pull(): void {
-    const { connection, slots, partitions } = this.#options;
-    if (this.#stopping || this.#working.size >= slots || connection.isClosed()) return;
-    const now = performance.now();
-    for (let partition = 0; partition < partitions; partition++) {
-      if ((this.#quietUntil[partition] ?? 0) > now) continue;
-      this.#quietUntil[partition] = now + pullExpiry + 500;
-      connection.publish(
-        `$JS.API.CONSUMER.MSG.NEXT.${ingressStream}.${consumerName(partition)}`,
-        JSON.stringify({ batch: 1, expires: pullExpiry * 1_000_000 }),
-        { reply: `${this.#inbox}.${partition}` },
-      );
-    }
+  get #free(): number {
+    return this.#stopping ? 0 : this.#options.slots - this.#working.size;
   }
 
-  #receive(message: Msg): void {
-    // A batch comes under its own subject, a status under the pull's inbox: both end in the partition.
-    const partition = Number(message.subject.slice(message.subject.lastIndexOf(".") + 1));
-    const delivery = deliveryOf(message, partition, this.#options.connection);
-    if (delivery === undefined) {
-      // 404 and 408: nothing came within the pull's time. Anything else: no leader or no consumer right now.
-      const code = message.headers?.code;
-      const delay = code === 404 || code === 408 ? 0 : refusalDelay;
-      this.#quietUntil[partition] = performance.now() + delay;
-      if (delay === 0) this.#pull();
-      return;
-    }
-    this.#quietUntil[partition] = 0;
-    if (this.#stopping || this.#working.size >= this.#options.slots) {
+  #pull(): void {
+    if (this.#stopping || this.#options.connection.isClosed()) return;
+    const free = this.#free;
+    if (free > 0) {
+      this.#rounds?.take(free);
+      this.#openPulls.renew();
+    } else this.#rounds?.rest();
+  }
+
+  #receive(delivery: Delivery): void {
+    if (this.#free <= 0) {
       this.#giveBack(delivery);
       return;
     }
     this.#working.add(delivery);
+    this.#rounds?.served(delivery.partition);
     this.#pull();
     void this.#work(delivery);
   }

@@ -9,6 +9,7 @@ import { subscribe } from "../platform/nats.ts";
 import type { RoleContext } from "../platform/role.ts";
 import type { ValuesOf } from "../platform/settings.ts";
 import { BatchProcessor } from "./batch-processor.ts";
+import type { DeliveryHandler } from "./delivery.ts";
 import { workerMetrics } from "./metrics.ts";
 import { Queue } from "./queue.ts";
 import { measureQueueLag } from "./queue-lag.ts";
@@ -26,6 +27,8 @@ export type WorkerOptions = RoleContext & {
     ValuesOf<typeof workerSettings>,
     "partitions" | "slots" | "knownRooms" | "shutdownGrace"
   >;
+  /** For benchmarks and tests: what is done with a batch, in place of `handle`, which stores it. */
+  readonly around?: (handle: DeliveryHandler) => DeliveryHandler;
 };
 
 /** Takes batches from the queue and stores them in their rooms, until it is stopped. */
@@ -42,7 +45,8 @@ export class Worker {
     this.#finishTime = finishTime;
   }
 
-  static async start({ settings, connection, metrics, log, signal }: WorkerOptions): Promise<Worker> {
+  static async start(options: WorkerOptions): Promise<Worker> {
+    const { settings, connection, metrics, log, signal, around = (handle) => handle } = options;
     const jetstream = await jetstreamManager(connection, { checkAPI: false, timeout: 2000 });
     await agreeOnPartitions(jetstream, settings.partitions, log, signal);
 
@@ -55,8 +59,10 @@ export class Worker {
       () => knowledge.size,
     );
 
+    let queue: Queue | undefined;
     subscribe(connection, storedSubjects, (message) => {
       const notice = decodeStoredNotice(message.string());
+      if (notice !== undefined) queue?.stored(notice.partition);
       for (const [room, sequence, producers, before] of notice?.rooms ?? []) {
         const counters = decodeProducers(producers);
         if (counters === undefined) continue;
@@ -101,24 +107,25 @@ export class Worker {
       log,
       signal: abandon.signal,
     });
-    const queue = new Queue({
+    const started = new Queue({
       connection,
       partitions: settings.partitions,
       slots: settings.slots,
-      onDelivery: (delivery) => processor.process(delivery),
+      onDelivery: around((delivery) => processor.process(delivery)),
       onReturned: () => counted.returned.inc(),
     });
-    metrics.gauge("worker_batches_at_work", "Batches being stored right now", () => queue.working);
+    queue = started;
+    metrics.gauge("worker_batches_at_work", "Batches being stored right now", () => started.working);
     void (async () => {
       for await (const status of connection.status()) {
         if (status.type !== "reconnect") continue;
         // A power failure without fsync shortens rooms; one that then has the sequence again that is known here,
         // with another message, would pass the fence.
         knowledge.forgetAll();
-        queue.renew();
+        started.renew();
       }
     })();
-    return new Worker(queue, abandon, timer, Math.min(longestFinish, settings.shutdownGrace / 2));
+    return new Worker(started, abandon, timer, Math.min(longestFinish, settings.shutdownGrace / 2));
   }
 
   /** Takes nothing more, finishes what it holds, or gives it back if that takes too long. */

@@ -8,6 +8,7 @@ import { type LocalCluster, startLocalCluster } from "../../src/local/cluster.ts
 import type { RoleCommand } from "../../src/local/parts.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { connectNats } from "../../src/platform/nats.ts";
+import { UsageError } from "../../src/platform/settings.ts";
 import { check, type Violation } from "./checker.ts";
 import { ChaosClient, Recorder } from "./clients.ts";
 import { mountSmallDisk, type SmallDisk } from "./disk.ts";
@@ -82,18 +83,21 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, size = { servers: 3, workers: 4, nats: 3 }, onLine = () => {} } = options;
   const signal = options.signal ?? new AbortController().signal;
   const folder = mkdtempSync(join(tmpdir(), "disroom-chaos-"));
-  const disks = mountSmallDisks(folder, size.nats);
-  const kinds = kindsFor(options.kinds ?? faultKinds, size).filter((kind) => {
-    if (kind !== "full-disk-nats" || disks.size > 0) return true;
-    onLine("left out: full-disk-nats, since only root may mount a small disk");
-    return false;
-  });
-  const plan = planFaults(new Random(seed), { ...options, size, kinds });
-  const links = await Links.open(linksOf(size));
+  let disks = new Map<string, SmallDisk>();
+  let links: Links | undefined;
   let cluster: LocalCluster | undefined;
   let connection: NatsConnection | undefined;
   let keepFolder = false;
   try {
+    disks = mountSmallDisks(folder, size.nats);
+    const kinds = kindsFor(options.kinds ?? faultKinds, size).filter((kind) => {
+      if (kind !== "full-disk-nats" || disks.size > 0) return true;
+      onLine("left out: full-disk-nats, since only root may mount a small disk");
+      return false;
+    });
+    if (kinds.length === 0) throw new UsageError("none of these faults can happen to this cluster");
+    const plan = planFaults(new Random(seed), { ...options, size, kinds });
+    links = await Links.open(linksOf(size));
     cluster = await startLocalCluster({
       cluster: chatCluster(size),
       dataFolder: folder,
@@ -109,10 +113,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     keepFolder = isBad(result) || options.keep === true;
     return { ...result, seed, folder };
   } finally {
-    if (cluster !== undefined) heal({ cluster, links, disks });
+    if (cluster !== undefined && links !== undefined) heal({ cluster, links, disks });
     await connection?.close();
     await cluster?.stop();
-    links.close();
+    links?.close();
     for (const disk of disks.values()) disk.unmount();
     if (!keepFolder) rmSync(folder, { recursive: true, force: true });
   }

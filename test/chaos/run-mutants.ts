@@ -29,8 +29,12 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
 
 const { seed: shortSeed, kinds } = shortRun;
-const mutants = values.short ? quickMutants : [...quickMutants, ...furtherMutants];
-for (const mutant of mutants.filter(({ name }) => name.includes(values.only))) {
+const mutants = (values.short ? quickMutants : [...quickMutants, ...furtherMutants]).filter(({ name }) =>
+  name.includes(values.only),
+);
+if (mutants.length === 0) throw new Error(`no mutant has ${values.only} in its name`);
+if (!(Number(values.times) >= 1)) throw new Error(`--times takes a whole number, not ${values.times}`);
+for (const mutant of mutants) {
   const { name, finds, seeds } = mutant;
   const args = values.short ? `--kinds ${kinds} --faults ${kinds.split(",").length}` : mutant.args;
   for (const seed of values.short ? [shortSeed] : seeds) {
@@ -45,4 +49,8 @@ for (const mutant of mutants.filter(({ name }) => name.includes(values.only))) {
       process.exitCode = 1;
     }
   }
+}
+if (stop.signal.aborted) {
+  process.stdout.write("broken off\n");
+  process.exitCode = 130;
 }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { jetstreamManager, type StoredMsg } from "@nats-io/jetstream";
 import { type NatsConnection, headers as newHeaders } from "@nats-io/transport-node";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type BatchId, formatBatchId } from "../../src/chat/batch.ts";
+import { type BatchId, formatBatchId, newIncarnation } from "../../src/chat/batch.ts";
 import { encodeMessage } from "../../src/chat/message.ts";
 import { partitionOf } from "../../src/chat/partition.ts";
 import { decodeProducers, encodeProducers, withBatch } from "../../src/chat/producers.ts";
@@ -192,6 +192,36 @@ describe("a worker", () => {
     expect(await logged(log, room)).toEqual(["one", "two", "three"]);
     expect(await workerSum("fence_refusals_total")).toBe(refusals + 1);
   });
+});
+
+test("a batch for many rooms that many servers have sent to is told in parts, and ends", async () => {
+  const rooms = roomsOfOnePartition(1000);
+  // What 40 servers leave in each room's last message: some 1.3 MB in all, and NATS takes 1 MiB at a time.
+  const others = new Map(
+    Array.from({ length: 40 }, () => [newIncarnation(), { counter: 1, ingressTime: Date.now() }] as const),
+  );
+  const [first = ""] = others.keys();
+  const partition = partitionOf(rooms[0] ?? "", partitions);
+  const earlier = newHeaders();
+  earlier.set(headers.batch, formatBatchId({ producer: first, partition, counter: 1 }));
+  earlier.set(headers.producers, encodeProducers(others));
+  for (let start = 0; start < rooms.length; start += 100) {
+    await Promise.all(
+      rooms.slice(start, start + 100).map((room) => {
+        const line = encodeMessage(room, "robot", "before", new Date().toISOString());
+        return nats.request(roomSubject(room), line, { headers: earlier, timeout: 10_000 });
+      }),
+    );
+  }
+  const restarts = workers.map((worker) => cluster.part(worker).pid);
+  const producer = new Producer(nats);
+  await producer.send(1, Object.fromEntries(rooms.map((room) => [room, ["after"]])));
+  await eventually(() => producer.roomsTold(1).length === rooms.length, { milliseconds: 60_000 });
+  expect(new Set(producer.roomsTold(1))).toEqual(new Set(rooms));
+  await producer.send(2, { [rooms[0] ?? ""]: ["next"] });
+  await producer.notice(2);
+  expect(await logged(log, rooms[0] ?? "")).toEqual(["before", "after", "next"]);
+  expect(workers.map((worker) => cluster.part(worker).pid)).toEqual(restarts);
 });
 
 describe("the queue", () => {

@@ -62,6 +62,12 @@ export class Producer {
     return id;
   }
 
+  /** The rooms that the notices about a batch speak of. */
+  roomsTold(counter: number): string[] {
+    const notices = this.#notices.filter((notice) => notice.counter === counter);
+    return notices.flatMap(({ rooms }) => rooms.map(([room]) => room));
+  }
+
   /** The `count`th notice about a batch. */
   notice(counter: number, count = 1): Promise<StoredNotice> {
     return eventually(

@@ -70,31 +70,31 @@ describe("the counters after a batch", () => {
     expect(withBatch(counters, batch("p", 6), now + 2 * producerLifetime).get("p")?.counter).toBe(6);
   });
 
-  it("are of 128 producers at most; those heard of longest ago go first", () => {
+  it("are of 256 producers at most; those heard of longest ago go first", () => {
     let counters = none;
     // Of times that fall as the entries come, so that the oldest is not simply the first.
     for (let i = 0; i < maxProducers; i++) counters = withBatch(counters, batch(`p${i}`, i), now - i);
-    expect(maxProducers).toBe(128);
-    expect(counters.size).toBe(128);
+    expect(maxProducers).toBe(256);
+    expect(counters.size).toBe(256);
 
-    expect(withBatch(counters, batch("p3", 99), now + 1).size).toBe(128);
-    expect(withBatch(counters, batch("p3", 99), now + 1).has("p127")).toBe(true);
+    expect(withBatch(counters, batch("p3", 99), now + 1).size).toBe(256);
+    expect(withBatch(counters, batch("p3", 99), now + 1).has("p255")).toBe(true);
 
     const next = withBatch(counters, batch("q", 1), now + 1);
-    expect(next.size).toBe(128);
-    expect(next.has("p127")).toBe(false);
-    expect(next.has("p126")).toBe(true);
+    expect(next.size).toBe(256);
+    expect(next.has("p255")).toBe(false);
+    expect(next.has("p254")).toBe(true);
     expect(holds(next, batch("q", 1))).toBe(true);
   });
 
   it("come down to the bound from above it", () => {
     const many = new Map(
-      Array.from({ length: 200 }, (_, i) => [`p${i}`, { counter: 1, ingressTime: now + i }] as const),
+      Array.from({ length: 400 }, (_, i) => [`p${i}`, { counter: 1, ingressTime: now + i }] as const),
     );
     const next = withBatch(many, batch("q", 1), now + 1000);
-    expect(next.size).toBe(128);
-    expect(next.has("p72")).toBe(false);
-    expect(next.has("p73")).toBe(true);
+    expect(next.size).toBe(256);
+    expect(next.has("p144")).toBe(false);
+    expect(next.has("p145")).toBe(true);
   });
 });
 

@@ -28,6 +28,25 @@ function answering(...messages: Msg[]): RoomLog {
   return new RoomLog(connection, {} as JetStreamManager);
 }
 
+describe("a section's back-pointer", () => {
+  const expecting = (batch?: string): Msg => {
+    const message = found("a", 7);
+    message.headers?.set("Nats-Expected-Last-Subject-Sequence", "3");
+    if (batch !== undefined) message.headers?.set("Disroom-Batch", batch);
+    return message;
+  };
+
+  it("is the sequence that a worker expected", async () => {
+    const [section] = await answering(expecting("0123456789abcdef.1.2"), end).from("a", 1);
+    expect(section?.previous).toBe(3);
+  });
+
+  it("is unknown where anybody else expected something, perhaps of another room", async () => {
+    const [section] = await answering(expecting(), end).from("a", 1);
+    expect(section?.previous).toBeUndefined();
+  });
+});
+
 describe("a read of many messages", () => {
   it("gives what came before its end", async () => {
     const log = answering(found("a", 3), found("a", 7), end);

@@ -142,10 +142,7 @@ test.each([
     "{ rooms: { retention: { maxMessagesPerRoom: 99 } } }",
     "chatcluster.yaml: spec.rooms.retention.maxMessagesPerRoom: must be at least 100, not 99",
   ],
-  [
-    "{ server: { replicas: 2000 } }",
-    "chatcluster.yaml: spec.server.replicas: must be at most 1000, not 2000",
-  ],
+  ["{ server: { replicas: 2000 } }", "chatcluster.yaml: spec.server.replicas: must be at most 100, not 2000"],
   [
     "{ queue: { maxBytes: 10 Gigabytes } }",
     'chatcluster.yaml: spec.queue.maxBytes: must look like 1Gi, not "10 Gigabytes"',

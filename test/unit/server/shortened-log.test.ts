@@ -51,3 +51,34 @@ describe("a log that lost its end and has grown past it", () => {
     expect(stream.reads).toBe(reads);
   });
 });
+
+describe("a section with a wrong back-pointer", () => {
+  const opened = (producer: string) => {
+    const stream = new RoomInAStream();
+    const first = [stream.store(), stream.store({ others: 1 }), stream.store({ others: 1 })];
+    const { live, stored, ...wrong } = stream.store({ producer });
+    stream.sections.splice(3, 1, { ...wrong, live, stored: { ...stored, previous: 1 } });
+    const last = stream.store();
+    const room = openRoom(stream);
+    room.room.begin(first[1]?.stored);
+    room.room.expect(last.live.sequence);
+    return { stream, shown: linesOf([...first.slice(2), wrong as Kept, last]), ...room };
+  };
+
+  it("is delivered once, and the log is not read for ever", async () => {
+    const { stream, member, room, shown } = opened("q");
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(member.text).toBe(shown);
+    expect(room.last).toBe(stream.last?.sequence);
+    expect(stream.reads).toBeLessThan(10);
+  });
+
+  it("is passed over when it was delivered", async () => {
+    const { stream, member, room, shown } = opened("p");
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(member.text).toBe(shown);
+    room.expect(stream.last?.sequence as number);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(member.text).toBe(shown);
+  });
+});
