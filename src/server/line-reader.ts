@@ -12,6 +12,7 @@ export type Line =
 const tooLong: Line = { kind: "too-long" };
 const invalidUtf8: Line = { kind: "invalid-utf8" };
 const nothing = Buffer.alloc(0);
+const noChunks: readonly Buffer[] = [];
 
 /** What an unfinished line gets at first. */
 const smallPartial = 64;
@@ -30,7 +31,7 @@ export class LineReader {
   readonly #telnet = new TelnetStripper();
 
   /** What was not split yet: the first chunk from `#offset` on, then the others. */
-  readonly #chunks: Buffer[] = [];
+  #chunks = noChunks;
   #chunkBytes = 0;
   #offset = 0;
 
@@ -55,7 +56,8 @@ export class LineReader {
   push(chunk: Buffer): void {
     const bytes = this.#telnet.strip(chunk);
     if (bytes.length === 0) return;
-    this.#chunks.push(bytes);
+    // An array that grows keeps room for many more.
+    this.#chunks = [...this.#chunks, bytes];
     this.#chunkBytes += bytes.length;
   }
 
@@ -83,7 +85,7 @@ export class LineReader {
   #advance(chunk: Buffer, offset: number): void {
     this.#offset = offset;
     if (offset < chunk.length) return;
-    this.#chunks.shift();
+    this.#chunks = this.#chunks.length === 1 ? noChunks : this.#chunks.slice(1);
     this.#chunkBytes -= chunk.length;
     this.#offset = 0;
   }

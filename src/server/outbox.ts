@@ -22,7 +22,7 @@ export class Outbox {
   #isWithinLine = false;
   #blocked = false;
   #ending = false;
-  readonly #drained: (() => void)[] = [];
+  #drained: (() => void)[] | undefined;
   #linger: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, limit: number, onOverflow: () => void) {
@@ -39,7 +39,7 @@ export class Outbox {
 
   /** Calls back once, when nothing waits any more. */
   whenDrained(callback: () => void): void {
-    this.#drained.push(callback);
+    this.#drained = [...(this.#drained ?? []), callback];
   }
 
   /** Sends whole lines, now or as soon as the client has read enough. */
@@ -116,7 +116,9 @@ export class Outbox {
       return;
     }
     this.#allowance = 0;
-    for (const callback of this.#drained.splice(0)) callback();
+    const waiting = this.#drained;
+    this.#drained = undefined;
+    for (const callback of waiting ?? []) callback();
     if (this.#ending) this.#finish();
   }
 

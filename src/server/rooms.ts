@@ -85,12 +85,18 @@ export class Rooms {
   async acquire(id: string): Promise<Room> {
     const open = this.#open.get(id) ?? this.#openRoom(id);
     open.users++;
-    try {
-      await patiently(() => this.#bringUpToDate(open));
-      return open.room;
-    } catch (error) {
-      this.release(id);
-      throw error;
+    const deadline = performance.now() + joinPatience;
+    for (;;) {
+      try {
+        await this.#bringUpToDate(open);
+        return open.room;
+      } catch (error) {
+        if (performance.now() > deadline) {
+          this.release(id);
+          throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, joinRetryDelay));
+      }
     }
   }
 
@@ -254,19 +260,6 @@ export class Rooms {
       if (status.type !== "reconnect") continue;
       this.#checkedUpTo = -1;
       this.check();
-    }
-  }
-}
-
-/** Tries again, for a while, what failed since NATS did not answer. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + joinPatience;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, joinRetryDelay));
     }
   }
 }

@@ -32,6 +32,8 @@ type Entry = {
   /** What a batch makes of both that is under way, or whose answer was lost. */
   sent: boolean | undefined;
   readonly waiting: (() => void)[];
+  /** Since when, by performance.now(). */
+  waitingSince: number;
 };
 
 /**
@@ -66,7 +68,9 @@ export class Ledger {
   /** Resolves when nothing is open for the user, or as soon as it is known that recording has to wait. */
   settled(room: string, user: string): Promise<void> | undefined {
     const entry = this.#open.get(holding(room, user));
-    return entry && new Promise((resolve) => entry.waiting.push(resolve));
+    if (entry === undefined) return undefined;
+    if (entry.waiting.length === 0) entry.waitingSince = performance.now();
+    return new Promise((resolve) => entry.waiting.push(resolve));
   }
 
   /** Takes what is due, up to `limit` entries. Each batch must be given back with its outcome. */
@@ -108,9 +112,12 @@ export class Ledger {
     for (const entry of this.#open.values()) if (entry.sent === undefined) this.#settle(entry);
   }
 
-  /** Redis is out of reach: nobody waits for it. A batch under way stays in doubt until `resync`. */
-  stopWaiting(): void {
-    for (const entry of this.#open.values()) release(entry);
+  /**
+   * Nobody waits any more who has waited since `latest` (performance.now()) or longer; without it, nobody at all.
+   * A batch under way stays in doubt until `resync`.
+   */
+  stopWaiting(latest = Number.POSITIVE_INFINITY): void {
+    for (const entry of this.#open.values()) if (entry.waitingSince <= latest) release(entry);
   }
 
   /** Opens what differs from what Redis holds for this server, and clears doubts. No batch may be under way. */
@@ -131,7 +138,7 @@ export class Ledger {
   }
 
   #openEntry(room: string, user: string, known: { held: boolean; told: boolean }): Entry {
-    const entry = { room, user, session: undefined, ...known, sent: undefined, waiting: [] };
+    const entry = { room, user, session: undefined, ...known, sent: undefined, waiting: [], waitingSince: 0 };
     this.#open.set(holding(room, user), entry);
     return entry;
   }

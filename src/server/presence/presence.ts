@@ -31,6 +31,8 @@ export type PresenceOptions = {
   readonly onEvent: (event: PresenceEvent) => void;
 };
 
+/** How late somebody may stop waiting for a change to be recorded, in milliseconds: one timer looks after all. */
+const waitingPrecision = 100;
 /** How long `stop` may take when Redis is slow or away. */
 const stopMilliseconds = 2000;
 
@@ -52,6 +54,7 @@ export class Presence {
   readonly #reaper: Reaper;
   readonly #recorder: Recorder;
   readonly #events: RoomEvents;
+  readonly #waitingTimer: NodeJS.Timeout;
   #stopping = false;
 
   constructor({ redisUrl, incarnation, leaseMilliseconds, log, metrics, onEvent }: PresenceOptions) {
@@ -74,6 +77,10 @@ export class Presence {
       log,
     });
     this.#events = new RoomEvents(this.#redis, log, onEvent);
+    this.#waitingTimer = setInterval(
+      () => this.#ledger.stopWaiting(performance.now() - answerMilliseconds),
+      waitingPrecision,
+    );
     this.#follow();
   }
 
@@ -129,6 +136,7 @@ export class Presence {
     const takeAway = this.available;
     this.#stopping = true;
     await within(stopMilliseconds, this.#takeLeave(takeAway));
+    clearInterval(this.#waitingTimer);
     this.#redis.disconnect();
   }
 
@@ -138,8 +146,7 @@ export class Presence {
   }
 
   async #recorded(room: string, user: string): Promise<void> {
-    const settled = this.available ? this.#ledger.settled(room, user) : undefined;
-    if (settled !== undefined) await within(answerMilliseconds, settled);
+    if (this.available) await this.#ledger.settled(room, user);
   }
 
   async #takeLeave(takeAway: boolean): Promise<void> {

@@ -4,14 +4,20 @@ import { eventsChannel, roomOfEventsChannel } from "./keys.ts";
 import { type PresenceEvent, parsePresenceEvent } from "./presence-event.ts";
 import type { PresenceRedis } from "./redis.ts";
 
-/** Channels in one SUBSCRIBE after a reconnect. */
+/** Channels in one command. */
 const chunk = 1000;
 
-/** Hears the presence events of the rooms that are watched. What is published while Redis is away is lost. */
+/**
+ * Hears the presence events of the rooms that are watched. What is published while Redis is away is lost. Rooms
+ * that open or close in one turn of the event loop share a command.
+ */
 export class RoomEvents {
   readonly #redis: PresenceRedis;
   readonly #log: Log;
+  /** Those of the rooms that are watched. */
   readonly #channels = new Set<string>();
+  /** Those that were watched, or no longer, in this turn. */
+  #changed = new Set<string>();
 
   constructor(redis: PresenceRedis, log: Log, onEvent: (event: PresenceEvent) => void) {
     this.#redis = redis;
@@ -27,18 +33,41 @@ export class RoomEvents {
     const channel = eventsChannel(room);
     if (this.#channels.has(channel)) return;
     this.#channels.add(channel);
-    if (this.#connected) this.#check(this.#redis.subscribe(channel));
+    this.#change(channel);
   }
 
   unwatch(room: string): void {
     const channel = eventsChannel(room);
-    if (this.#channels.delete(channel) && this.#connected) this.#check(this.#redis.unsubscribe(channel));
+    if (this.#channels.delete(channel)) this.#change(channel);
   }
 
   connected(): void {
-    const channels = [...this.#channels];
+    this.#send("subscribe", [...this.#channels]);
+  }
+
+  #change(channel: string): void {
+    if (this.#changed.size === 0) setImmediate(() => this.#sendChanges());
+    this.#changed.add(channel);
+  }
+
+  #sendChanges(): void {
+    const changed = [...this.#changed];
+    this.#changed = new Set();
+    // The next connection begins with all that is watched then.
+    if (!this.#connected) return;
+    this.#send(
+      "unsubscribe",
+      changed.filter((channel) => !this.#channels.has(channel)),
+    );
+    this.#send(
+      "subscribe",
+      changed.filter((channel) => this.#channels.has(channel)),
+    );
+  }
+
+  #send(command: "subscribe" | "unsubscribe", channels: readonly string[]): void {
     for (let from = 0; from < channels.length; from += chunk) {
-      this.#check(this.#redis.subscribe(...channels.slice(from, from + chunk)));
+      this.#check(this.#redis[command](...channels.slice(from, from + chunk)));
     }
   }
 
