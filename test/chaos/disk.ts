@@ -1,6 +1,7 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { guardMount } from "./mount-guard.ts";
 
 /** A folder with little space, which can be made to have none. */
 export type SmallDisk = {
@@ -19,13 +20,7 @@ export function mountSmallDisk(folder: string, megabytes: number): SmallDisk | u
   } catch {
     return undefined;
   }
-  // Its pipe ends with this process, however that ends: nothing stays mounted.
-  const guard = spawn("/bin/sh", ["-c", 'read -r _; umount -l "$0"', folder], {
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  guard.stdin.on("error", () => {});
-  guard.unref();
+  const guard = guardMount(folder);
   const filler = join(folder, "filler");
   return {
     fill: () => fillUp(filler),

@@ -52,7 +52,7 @@ export const quickMutants: readonly Mutant[] = [
   },
 ];
 
-/** What takes longer, or is less basic: for `node test/chaos/run-mutants.ts`. */
+/** What takes longer, or is less basic: for `make chaos-mutants`. */
 export const furtherMutants: readonly Mutant[] = [
   {
     name: "leaving out what is stored",

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { furtherMutants, quickMutants } from "./mutants.ts";
+import { say, stopOnSignal, unlessBrokenOff, wholeNumber } from "./command-line.ts";
+import { furtherMutants, type Mutant, quickMutants } from "./mutants.ts";
 import { runCopy } from "./mutated-copy.ts";
 import { shortRun } from "./short-run.ts";
 
@@ -25,32 +26,31 @@ if (values.help) {
   process.stdout.write(usage);
   process.exit();
 }
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
-
+const signal = stopOnSignal();
+const times = wholeNumber("times", values.times, 1);
 const { seed: shortSeed, kinds } = shortRun;
 const mutants = (values.short ? quickMutants : [...quickMutants, ...furtherMutants]).filter(({ name }) =>
   name.includes(values.only),
 );
 if (mutants.length === 0) throw new Error(`no mutant has ${values.only} in its name`);
-if (!(Number(values.times) >= 1)) throw new Error(`--times takes a whole number, not ${values.times}`);
-for (const mutant of mutants) {
-  const { name, finds, seeds } = mutant;
-  const args = values.short ? `--kinds ${kinds} --faults ${kinds.split(",").length}` : mutant.args;
-  for (const seed of values.short ? [shortSeed] : seeds) {
-    for (let time = 0; time < Number(values.times) && !stop.signal.aborted; time++) {
-      const { found, output } = await runCopy(mutant, `--seed ${seed} ${args}`, stop.signal);
-      if (stop.signal.aborted) break;
-      const counts = [...(found ?? [])].filter(([, count]) => count > 0);
-      const told = counts.map(([kind, count]) => `${count} ${kind}`).join(", ") || "nothing";
-      process.stdout.write(`without ${name}, seed ${seed}: ${told}\n`);
-      if (counts.some(([kind]) => finds.includes(kind))) continue;
-      process.stdout.write(`that is not what should be found: ${finds.join(" or ")}\n${output}\n`);
-      process.exitCode = 1;
+await unlessBrokenOff(signal, async () => {
+  for (const mutant of mutants) {
+    const args = values.short ? `--kinds ${kinds} --faults ${kinds.split(",").length}` : mutant.args;
+    for (const seed of values.short ? [shortSeed] : mutant.seeds) {
+      for (let time = 0; time < times; time++) await runOnce(mutant, seed, args);
     }
   }
-}
-if (stop.signal.aborted) {
-  process.stdout.write("broken off\n");
-  process.exitCode = 130;
+});
+
+async function runOnce(mutant: Mutant, seed: number, args: string): Promise<void> {
+  const { name, finds } = mutant;
+  const { found, output } = await runCopy(mutant, `--seed ${seed} ${args}`, signal);
+  signal.throwIfAborted();
+  const counts = [...(found ?? [])].filter(([, count]) => count > 0);
+  say(
+    `without ${name}, seed ${seed}: ${counts.map(([kind, count]) => `${count} ${kind}`).join(", ") || "nothing"}`,
+  );
+  if (counts.some(([kind]) => finds.includes(kind))) return;
+  say(`that is not what should be found: ${finds.join(" or ")}\n${output}`);
+  process.exitCode = 1;
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { isBad, runChaos } from "./chaos.ts";
+import { roleCommandOption, say, stopOnSignal, unlessBrokenOff, wholeNumber } from "./command-line.ts";
 import { kindsNamed } from "./plan.ts";
 import { report } from "./report.ts";
 
@@ -42,37 +43,29 @@ if (values.help) {
   process.stdout.write(usage);
   process.exit();
 }
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
-
-const count = (name: string, text: string): number => {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new Error(`--${name} takes a whole number, not ${text}`);
-};
-const seed = values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : count("seed", values.seed);
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const seed =
+  values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber("seed", values.seed);
+const signal = stopOnSignal();
 say(`seed ${seed}`);
-try {
-  const [file, ...args] = values["role-command"]?.split(" ") ?? [];
+await unlessBrokenOff(signal, async () => {
   const result = await runChaos({
     seed,
-    ...(values.seconds !== undefined && { milliseconds: 1000 * count("seconds", values.seconds) }),
+    ...(values.seconds !== undefined && { milliseconds: 1000 * wholeNumber("seconds", values.seconds) }),
     ...((values.faults !== undefined || values.seconds === undefined) && {
-      faults: count("faults", values.faults ?? "20"),
+      faults: wholeNumber("faults", values.faults ?? "20"),
     }),
-    ...(values.apart !== undefined && { apart: 1000 * count("apart", values.apart) }),
+    ...(values.apart !== undefined && { apart: 1000 * wholeNumber("apart", values.apart) }),
     ...(values.kinds !== undefined && { kinds: kindsNamed(values.kinds) }),
     size: {
-      servers: count("servers", values.servers),
-      workers: count("workers", values.workers),
-      nats: count("nats", values.nats),
+      servers: wholeNumber("servers", values.servers),
+      workers: wholeNumber("workers", values.workers),
+      nats: wholeNumber("nats", values.nats),
     },
-    rooms: count("rooms", values.rooms),
-    membersPerRoom: count("members", values.members),
-    ...(file !== undefined && { roleCommand: (role) => [file, ...args, role] as const }),
+    rooms: wholeNumber("rooms", values.rooms),
+    membersPerRoom: wholeNumber("members", values.members),
+    ...roleCommandOption(values["role-command"]),
     keep: values.keep,
-    signal: stop.signal,
+    signal,
     onLine: say,
   });
   for (const line of report(result)) say(line);
@@ -81,8 +74,4 @@ try {
     say(`the logs of the parts are in ${result.folder}/logs`);
   }
   if (isBad(result)) process.exitCode = 1;
-} catch (error) {
-  if (!stop.signal.aborted) throw error;
-  say("broken off");
-  process.exitCode = 130;
-}
+});

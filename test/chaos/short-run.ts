@@ -3,7 +3,7 @@
  * them all.
  *
  * With this seed, a worker cannot send for 5.3 s, while nothing else happens to workers or NATS: what it could not
- * send arrives when another worker has stored the same batches. `node test/chaos/run-mutants.ts --short` shows that
+ * send arrives when another worker has stored the same batches. `make chaos-mutants ARGS=--short` shows that
  * the run finds the fault without the fence, without gap repair, and with a queue that discards its oldest.
  */
 export const shortRun = {

@@ -1,5 +1,6 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
+import { guardMount } from "../chaos/mount-guard.ts";
 
 /** A folder on a disk that can lose its power, and with it all that was written but not synced. */
 export type PowerDisk = {
@@ -37,13 +38,7 @@ export function mountPowerDisk(folder: string, megabytes: number, commitInterval
     rmSync(image, { force: true });
     return undefined;
   }
-  // Its pipe ends with this process, however that ends: nothing stays mounted.
-  const guard = spawn("/bin/sh", ["-c", 'read -r _; umount -l "$0"; rm -f "$1"', folder, image], {
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  guard.stdin.on("error", () => {});
-  guard.unref();
+  const guard = guardMount(folder, image);
   return {
     folder,
     sync: () => run("sync", "-f", folder),

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { roleCommandOption, say, stopOnSignal, unlessBrokenOff, wholeNumber } from "../chaos/command-line.ts";
 import { type PowerFailureOptions, runPowerFailure } from "./power-failure.ts";
 import { heading, report } from "./report.ts";
 
@@ -33,38 +34,25 @@ if (values.help) {
   process.stdout.write(usage);
   process.exit();
 }
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const count = (name: string, text: string): number => {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number > 0) return number;
-  throw new Error(`--${name} takes a whole number, not ${text}`);
-};
-const [file, ...args] = values["role-command"]?.split(" ") ?? [];
+const signal = stopOnSignal();
 const common = {
-  milliseconds: 1000 * count("seconds", values.seconds),
-  ...(values.failing !== undefined && { failing: count("failing", values.failing) }),
-  ...(file !== undefined && { roleCommand: (role: string) => [file, ...args, role] as const }),
+  milliseconds: 1000 * wholeNumber("seconds", values.seconds, 1),
+  ...(values.failing !== undefined && { failing: wholeNumber("failing", values.failing, 1) }),
+  ...roleCommandOption(values["role-command"]),
   keep: values.keep,
-  signal: stop.signal,
+  signal,
 };
 
-try {
+await unlessBrokenOff(signal, async () => {
   say(heading);
-  const nodes = values.nats === undefined ? [1, 3] : [count("nats", values.nats)];
+  const nodes = values.nats === undefined ? [1, 3] : [wholeNumber("nats", values.nats, 1)];
   const syncs = values.sync === undefined ? [true, false] : [values.sync];
   for (const nats of nodes) for (const sync of syncs) await rounds({ ...common, nats, sync });
-} catch (error) {
-  if (!stop.signal.aborted) throw error;
-  say("broken off");
-  process.exitCode = 130;
-}
+});
 
 /** With fsync nothing may be wrong; without it, what is wrong is what this command is there to show. */
 async function rounds(options: PowerFailureOptions): Promise<void> {
-  for (let round = count("rounds", values.rounds); round > 0; round--) {
+  for (let round = wholeNumber("rounds", values.rounds, 1); round > 0; round--) {
     const result = await runPowerFailure(options);
     if (result === undefined) throw new Error("the disks cannot be mounted: only root may, on Linux");
     for (const line of report(options, result)) say(line);
