@@ -10,7 +10,7 @@ type Answer = { readonly result?: LoadResult; readonly error?: string };
 
 /** Runs the load generator in a new process: each run begins as cold as any other. Throws if it fails as a whole. */
 export async function loadProcess(options: LoadOptions): Promise<LoadResult> {
-  const child = fork(fileURLToPath(new URL("./process.ts", import.meta.url)));
+  const child = fork(fileURLToPath(new URL("./load-child.ts", import.meta.url)));
   const connections = options.rooms.length * options.members;
   const limit = options.warmupSeconds + options.seconds + allowance + connections * connectionAllowance;
   let isLate = false;

@@ -80,7 +80,7 @@ export class Rooms {
 
   /**
    * The room, until `release`: all that its log held at the call has been delivered to those who were there
-   * before. Rejects when NATS does not answer, after 8 to 13 s.
+   * before. Rejects when NATS does not answer: after 8 s and a last try, which takes 9 s at most.
    */
   async acquire(id: string): Promise<Room> {
     const open = this.#open.get(id) ?? this.#openRoom(id);
