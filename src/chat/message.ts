@@ -10,9 +10,34 @@ export type ChatMessage = {
 /** How many messages `history` shows. */
 export const historyLength = 100;
 
-/** The JSON line of a message, with its line end. Ids are of a set of characters that JSON need not escape. */
+/** Part of a buffer: its bytes from `start` up to `end`. */
+export type Slice = { readonly bytes: Buffer; readonly start: number; readonly end: number };
+
+/** A message's JSON line in parts. `head` and `tail` hold only ASCII characters. */
+export type MessageParts = {
+  /** What all messages of a user in a room begin with; of `messageHead`. */
+  readonly head: string;
+  /** The text as it stands between the quotes of a JSON string. */
+  readonly content: Slice;
+  /** Of `messageTail`. */
+  readonly tail: string;
+};
+
+/** Ids are of a set of characters that JSON need not escape. */
+export const messageHead = (room: string, user: string): string =>
+  `{"room_id":"${room}","user_id":"${user}","content":"`;
+
+export const messageTail = (timestamp: string): string => `","timestamp":"${timestamp}"}\n`;
+
+/** `content` as it stands between the quotes of a JSON string. */
+export function escapedContent(content: string): Slice {
+  const bytes = Buffer.from(JSON.stringify(content));
+  return { bytes, start: 1, end: bytes.length - 1 };
+}
+
+/** The JSON line of a message, with its line end. */
 export const encodeMessage = (room: string, user: string, content: string, timestamp: string): string =>
-  `{"room_id":"${room}","user_id":"${user}","content":${JSON.stringify(content)},"timestamp":"${timestamp}"}\n`;
+  messageHead(room, user) + JSON.stringify(content).slice(1, -1) + messageTail(timestamp);
 
 /** The messages of one section, oldest first. Throws an Error when it holds anything else. */
 export function decodeMessages(payload: Uint8Array): ChatMessage[] {

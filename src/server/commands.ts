@@ -1,3 +1,6 @@
+import type { Slice } from "../chat/message.ts";
+import type { PlainLine } from "./line-reader.ts";
+
 export type Command =
   | { readonly name: "join"; readonly room: string; readonly user?: string }
   | { readonly name: "send"; readonly text: string }
@@ -36,6 +39,20 @@ export function parseCommand(line: string): Command {
     default:
       return { name: "unknown", word };
   }
+}
+
+const sendWord = Buffer.from("send ");
+const space = 32;
+
+/** The text of a plain line that parseCommand takes for a `send`; undefined for any other one, and for some of those. */
+export function plainSend(line: PlainLine): Slice | undefined {
+  const { bytes, start, end } = line;
+  const text = start + sendWord.length;
+  for (let index = start; index < text; index++) {
+    if (index >= end || bytes[index] !== sendWord[index - start]) return undefined;
+  }
+  // One that begins with a space may be blank.
+  return text < end && bytes[text] !== space ? { bytes, start: text, end } : undefined;
 }
 
 function send(text: string): Command {

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { ValuesOf } from "../platform/settings.ts";
-import { LineReader } from "./line-reader.ts";
+import { LineReader, type TextLine } from "./line-reader.ts";
 import type { ServerMetrics } from "./metrics.ts";
 import type { Outbox } from "./outbox.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -16,7 +16,7 @@ export type InputOptions = {
 
 /** Whoever handles a client's lines. It may block the input at any time, and unblocks it later. */
 export type LineHandler = {
-  handleLine(text: string): void;
+  handleLine(line: TextLine): void;
   handleBadLine(kind: "too-long" | "invalid-utf8"): void;
   /** The client will send no more, and all lines that it sent have been handled. */
   handleEnd(): void;
@@ -36,7 +36,7 @@ export class Input {
   readonly #reader: LineReader;
   readonly #rate: RateLimit;
   /** A line that could not be handled yet. */
-  #held: string | undefined;
+  #held: TextLine | undefined;
   #blocked = false;
   #paused = false;
   #ended = false;
@@ -73,7 +73,7 @@ export class Input {
   }
 
   /** `line` could not be handled: it is the next again. */
-  putBack(line: string): void {
+  putBack(line: TextLine): void {
     this.#held = line;
   }
 
@@ -110,7 +110,7 @@ export class Input {
         if (this.#ended) this.#handler.handleEnd();
         return;
       }
-      if (line.kind === "text") this.#handleInTime(line.text);
+      if (line.kind === "plain" || line.kind === "text") this.#handleInTime(line);
       else {
         this.#metrics.badLines.inc({ reason: line.kind });
         this.#handler.handleBadLine(line.kind);
@@ -118,7 +118,7 @@ export class Input {
     }
   }
 
-  #handleInTime(line: string): void {
+  #handleInTime(line: TextLine): void {
     const wait = this.#rate.take(performance.now());
     if (wait === 0) return this.#handler.handleLine(line);
     this.#metrics.ratePauses.inc();

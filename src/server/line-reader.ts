@@ -1,13 +1,14 @@
+import type { Slice } from "../chat/message.ts";
 import { cleanText } from "./clean-text.ts";
 import { TelnetStripper } from "./telnet.ts";
 
 const CR = 13;
 const LF = 10;
 
-export type Line =
-  | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "too-long" }
-  | { readonly kind: "invalid-utf8" };
+/** A line of nothing but printable ASCII characters without `"` and `\\`, as it came: JSON need not escape any. */
+export type PlainLine = Slice & { readonly kind: "plain" };
+export type TextLine = PlainLine | { readonly kind: "text"; readonly text: string };
+export type Line = TextLine | { readonly kind: "too-long" } | { readonly kind: "invalid-utf8" };
 
 const tooLong: Line = { kind: "too-long" };
 const invalidUtf8: Line = { kind: "invalid-utf8" };
@@ -22,7 +23,7 @@ const smallPartial = 64;
  *
  * 1. Chunks are split only as lines are asked for, so that the caller can stop and go on at any time.
  * 2. Once `next` has given undefined, no chunk is held, only a copy of the unfinished line: with many idle
- *    connections, a chunk of 64 KiB each for three bytes would be most of the memory.
+ *    connections, a chunk of 64 KiB each for three bytes would be most of the memory. A plain line holds its chunk.
  * 3. A line of more than `maxLineBytes` (without its line end) is reported once, as soon as it is known to
  *    be too long, and its bytes are skipped, not kept.
  */
@@ -148,9 +149,24 @@ export class LineReader {
   }
 }
 
+/** The bytes that a plain line is made of. */
+const isPlain = new Uint8Array(256).fill(1, 0x20, 0x7f);
+for (const escaped of Buffer.from('"\\')) isPlain[escaped] = 0;
+
 /** A line of these bytes, less the CR of its line end. */
 function textLine(bytes: Buffer, start: number, end: number): Line {
   const withoutCr = end > start && bytes[end - 1] === CR ? end - 1 : end;
-  const text = cleanText(bytes, start, withoutCr);
+  for (let index = start; index < withoutCr; index++) {
+    if (isPlain[bytes[index] as number] === 0) return decodedLine(bytes, start, withoutCr);
+  }
+  return { kind: "plain", bytes, start, end: withoutCr };
+}
+
+function decodedLine(bytes: Buffer, start: number, end: number): Line {
+  const text = cleanText(bytes, start, end);
   return text === undefined ? invalidUtf8 : { kind: "text", text };
 }
+
+/** What a client typed. */
+export const textOf = (line: TextLine): string =>
+  line.kind === "text" ? line.text : line.bytes.toString("latin1", line.start, line.end);

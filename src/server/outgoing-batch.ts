@@ -1,4 +1,5 @@
 import { encodeSections, maxBatchBytes, maxBatchMessages, maxBatchRooms } from "../chat/batch.ts";
+import type { MessageParts } from "../chat/message.ts";
 
 /** Whoever sent a message and waits for its outcome; told exactly one of the two, once per message. */
 export type Sender = {
@@ -8,21 +9,15 @@ export type Sender = {
   failed(problem: string): void;
 };
 
-type Entry = {
-  readonly sender: Sender;
-  readonly acceptedAt: number;
-  /** The message's JSON line, for as long as it may be published. */
-  line: string;
-  answered: boolean;
-};
-
-type RoomEntries = { readonly entries: Entry[]; resolved: boolean };
-
 export type EncodedBatch = { readonly payload: Buffer; readonly sections: string };
+
+/** Bytes of a message's JSON line. */
+export const lineLength = ({ head, content, tail }: MessageParts): number =>
+  head.length + content.end - content.start + tail.length;
 
 /** Accepted messages on their way into the queue, and who waits for them. Times are of performance.now(). */
 export class OutgoingBatch {
-  readonly #rooms = new Map<string, RoomEntries>();
+  readonly #rooms = new Map<string, OutgoingSection>();
   #unanswered = 0;
   /** Size of its messages' lines. */
   bytes = 0;
@@ -54,14 +49,14 @@ export class OutgoingBatch {
     return !this.full && this.bytes + bytes <= maxBatchBytes;
   }
 
-  add(room: string, line: string, bytes: number, sender: Sender, acceptedAt: number): void {
+  /** Adds a message; its bytes are copied. */
+  add(room: string, message: MessageParts, sender: Sender, acceptedAt: number): void {
     let section = this.#rooms.get(room);
     if (section === undefined) {
-      section = { entries: [], resolved: false };
+      section = new OutgoingSection();
       this.#rooms.set(room, section);
     }
-    section.entries.push({ sender, acceptedAt, line, answered: false });
-    this.bytes += bytes;
+    this.bytes += section.add(message, sender, acceptedAt);
     this.messages++;
     this.#unanswered++;
   }
@@ -70,46 +65,30 @@ export class OutgoingBatch {
   encode(): EncodedBatch | undefined {
     const parts: Buffer[] = [];
     const index: { room: string; bytes: number; messages: number }[] = [];
-    for (const [room, { entries }] of this.#rooms) {
-      let text = "";
-      let messages = 0;
-      for (const entry of entries) {
-        if (entry.answered) continue;
-        text += entry.line;
-        messages++;
-      }
-      if (messages === 0) continue;
-      const part = Buffer.from(text);
+    for (const [room, section] of this.#rooms) {
+      if (section.unanswered === 0) continue;
+      const part = section.encode();
       parts.push(part);
-      index.push({ room, bytes: part.length, messages });
+      index.push({ room, bytes: part.length, messages: section.unanswered });
     }
-    if (parts.length === 0) return undefined;
-    return { payload: Buffer.concat(parts), sections: encodeSections(index) };
+    const [first] = parts;
+    if (first === undefined) return undefined;
+    return { payload: parts.length === 1 ? first : Buffer.concat(parts), sections: encodeSections(index) };
   }
 
   /** It will not be encoded again. */
-  forgetLines(): void {
-    for (const { entries } of this.#rooms.values()) for (const entry of entries) entry.line = "";
+  forgetText(): void {
+    for (const section of this.#rooms.values()) section.forgetText();
   }
 
   /** A room's part is stored and its members have it. */
   stored(room: string): void {
-    const section = this.#rooms.get(room);
-    if (section === undefined || section.resolved) return;
-    section.resolved = true;
-    for (const entry of section.entries) {
-      if (this.#answer(entry)) entry.sender.stored();
-    }
+    this.#answer(this.#rooms.get(room), (sender) => sender.stored());
   }
 
   /** A room's part cannot be stored. */
   refused(room: string, problem: string): void {
-    const section = this.#rooms.get(room);
-    if (section === undefined || section.resolved) return;
-    section.resolved = true;
-    for (const entry of section.entries) {
-      if (this.#answer(entry)) entry.sender.failed(problem);
-    }
+    this.#answer(this.#rooms.get(room), (sender) => sender.failed(problem));
   }
 
   /** No part of it will be stored. */
@@ -119,28 +98,95 @@ export class OutgoingBatch {
 
   /** Tells those who have waited since `deadline` or longer. */
   expire(deadline: number, problem: string): void {
-    for (const { entries } of this.#rooms.values()) {
-      for (const entry of entries) {
-        if (entry.acceptedAt > deadline) break;
-        if (this.#answer(entry)) entry.sender.failed(problem);
-      }
+    for (const section of this.#rooms.values()) {
+      this.#answer(section, (sender) => sender.failed(problem), deadline);
     }
   }
 
   /** When the oldest message was accepted whose sender still waits; undefined when none does. */
   oldestWaiting(): number | undefined {
     let oldest: number | undefined;
-    for (const { entries } of this.#rooms.values()) {
-      const waiting = entries.find((entry) => !entry.answered)?.acceptedAt;
+    for (const { oldestWaiting: waiting } of this.#rooms.values()) {
       if (waiting !== undefined && (oldest === undefined || waiting < oldest)) oldest = waiting;
     }
     return oldest;
   }
 
-  #answer(entry: Entry): boolean {
-    if (entry.answered) return false;
-    entry.answered = true;
-    this.#unanswered--;
-    return true;
+  /** Whoever is told may add a message at once, so that it counts as answered before. */
+  #answer(section: OutgoingSection | undefined, tell: (sender: Sender) => void, deadline?: number): void {
+    section?.answer((sender) => {
+      this.#unanswered--;
+      tell(sender);
+    }, deadline);
   }
 }
+
+const firstCapacity = 512;
+
+/**
+ * A room's messages in a batch, in the order in which they were accepted. Since they are answered from the oldest
+ * on, those that wait are always the last ones.
+ */
+class OutgoingSection {
+  #text = Buffer.allocUnsafe(firstCapacity);
+  #length = 0;
+  // One entry for each message.
+  readonly #senders: Sender[] = [];
+  readonly #acceptedAt: number[] = [];
+  /** Where its line ends in the text. */
+  readonly #ends: number[] = [];
+  /** How many messages have been answered: the first so many. */
+  #answered = 0;
+
+  get unanswered(): number {
+    return this.#senders.length - this.#answered;
+  }
+
+  get oldestWaiting(): number | undefined {
+    return this.#acceptedAt[this.#answered];
+  }
+
+  /** Returns the bytes of the message's line. */
+  add(message: MessageParts, sender: Sender, acceptedAt: number): number {
+    const { head, content, tail } = message;
+    const start = this.#length;
+    const length = lineLength(message);
+    const end = start + length;
+    if (end > this.#text.length) this.#grow(end);
+    const text = this.#text;
+    text.write(head, start, "latin1");
+    content.bytes.copy(text, start + head.length, content.start, content.end);
+    text.write(tail, end - tail.length, "latin1");
+    this.#length = end;
+    this.#senders.push(sender);
+    this.#acceptedAt.push(acceptedAt);
+    this.#ends.push(end);
+    return length;
+  }
+
+  /** The lines of the messages whose senders still wait: a view. */
+  encode(): Buffer {
+    const start = this.#answered === 0 ? 0 : this.#ends[this.#answered - 1];
+    return this.#text.subarray(start, this.#length);
+  }
+
+  forgetText(): void {
+    this.#text = nothing;
+  }
+
+  /** Answers those who still wait, of them those accepted up to `deadline`. */
+  answer(tell: (sender: Sender) => void, deadline = Number.POSITIVE_INFINITY): void {
+    while (this.#answered < this.#senders.length) {
+      if ((this.#acceptedAt[this.#answered] as number) > deadline) break;
+      tell(this.#senders[this.#answered++] as Sender);
+    }
+  }
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#text.length));
+    this.#text.copy(grown, 0, 0, this.#length);
+    this.#text = grown;
+  }
+}
+
+const nothing = Buffer.alloc(0);

@@ -1,10 +1,11 @@
 import { NoRespondersError, headers as newHeaders } from "@nats-io/transport-node";
 import { formatBatchId } from "../chat/batch.ts";
+import type { MessageParts } from "../chat/message.ts";
 import { headers, ingressSubject } from "../chat/subjects.ts";
 import type { Log } from "../platform/log.ts";
 import type { Requests } from "../platform/requests.ts";
 import type { ServerMetrics } from "./metrics.ts";
-import { OutgoingBatch, type Sender } from "./outgoing-batch.ts";
+import { lineLength, OutgoingBatch, type Sender } from "./outgoing-batch.ts";
 
 /**
  * A partial batch is sent only while fewer than this many are unfinished, that is, not yet stored in their
@@ -56,6 +57,7 @@ export class PartitionPublisher {
   #counter = 0;
   #bytes = 0;
   #scheduled = false;
+  #now = 0;
   readonly #drained: (() => void)[] = [];
 
   constructor(partition: number, options: PublisherOptions) {
@@ -71,17 +73,19 @@ export class PartitionPublisher {
     return this.#waiting.length === 0 && this.#unfinished.size === 0;
   }
 
-  /** Takes a message's JSON line; false when the buffer is full. */
-  accept(room: string, line: string, sender: Sender): boolean {
+  /** Takes a message; false when the buffer is full. */
+  accept(room: string, message: MessageParts, sender: Sender): boolean {
     if (this.#bytes >= this.#options.bufferBytes) return false;
-    const bytes = Buffer.byteLength(line);
-    const now = performance.now();
+    const bytes = lineLength(message);
+    // What comes in one turn of the event loop counts as accepted at once.
+    if (!this.#scheduled) this.#now = performance.now();
+    const now = this.#now;
     let batch = this.#waiting.at(-1);
     if (batch === undefined || !batch.hasRoomFor(bytes)) {
       batch = new OutgoingBatch(now);
       this.#waiting.push(batch);
     }
-    batch.add(room, line, bytes, sender, now);
+    batch.add(room, message, sender, now);
     this.#bytes += bytes + messageOverhead;
     // What other sockets have ready in this turn of the event loop joins the batch.
     if (!this.#scheduled) {
@@ -180,7 +184,7 @@ export class PartitionPublisher {
     this.#unfinished.set(batch.counter, batch);
     this.#publishing = true;
     void this.#publish(batch).then(() => {
-      batch.forgetLines();
+      batch.forgetText();
       this.#publishing = false;
       this.#send();
     });

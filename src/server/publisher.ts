@@ -1,4 +1,4 @@
-import { encodeMessage } from "../chat/message.ts";
+import { messageTail, type Slice } from "../chat/message.ts";
 import { partitionOf } from "../chat/partition.ts";
 import type { StoredNotice } from "../chat/stored-notice.ts";
 import type { Sender } from "./outgoing-batch.ts";
@@ -12,7 +12,8 @@ export class Publisher {
   readonly #partitions: PartitionPublisher[];
   readonly #timer: NodeJS.Timeout;
   #now = 0;
-  #timestamp = "";
+  /** What a message ends with that is accepted at `#now`. */
+  #tail = "";
 
   constructor(partitions: number, options: PublisherOptions) {
     this.#partitions = Array.from(
@@ -30,20 +31,17 @@ export class Publisher {
     return this.#partitions[partitionOf(room, this.#partitions.length)] as PartitionPublisher;
   }
 
-  /** Takes a message to a publisher that `of(room)` has given; false when its buffer is full. */
-  accept(
-    publisher: PartitionPublisher,
-    room: string,
-    user: string,
-    content: string,
-    sender: Sender,
-  ): boolean {
+  /**
+   * Takes a message to a publisher that `of(room)` has given, `head` and `content` as in MessageParts; false when its
+   * buffer is full.
+   */
+  accept(publisher: PartitionPublisher, room: string, head: string, content: Slice, sender: Sender): boolean {
     const now = Date.now();
     if (now !== this.#now) {
       this.#now = now;
-      this.#timestamp = new Date(now).toISOString();
+      this.#tail = messageTail(new Date(now).toISOString());
     }
-    return publisher.accept(room, encodeMessage(room, user, content, this.#timestamp), sender);
+    return publisher.accept(room, { head, content, tail: this.#tail }, sender);
   }
 
   /** The part of a batch of this server for `room` has been delivered. */

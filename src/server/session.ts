@@ -1,11 +1,13 @@
 import type { Socket } from "node:net";
+import { escapedContent, messageHead, type Slice } from "../chat/message.ts";
 import { roomIdProblem, userIdProblem } from "../chat/names.ts";
 import type { Log } from "../platform/log.ts";
 import type { ValuesOf } from "../platform/settings.ts";
-import { type Command, commandList, parseCommand, welcome } from "./commands.ts";
+import { type Command, commandList, parseCommand, plainSend, welcome } from "./commands.ts";
 import type { History } from "./history.ts";
 import { Input, type InputOptions, type LineHandler } from "./input.ts";
 import type { JoinTimeout } from "./join-timeout.ts";
+import { type TextLine, textOf } from "./line-reader.ts";
 import { Outbox } from "./outbox.ts";
 import type { Sender } from "./outgoing-batch.ts";
 import type { PartitionPublisher } from "./partition-publisher.ts";
@@ -33,7 +35,13 @@ export type SessionOptions = InputOptions & {
 };
 
 /** The room that a session has joined. */
-type Membership = { readonly room: Room; readonly user: string; readonly publisher: PartitionPublisher };
+type Membership = {
+  readonly room: Room;
+  readonly user: string;
+  readonly publisher: PartitionPublisher;
+  /** What its messages begin with. */
+  readonly head: string;
+};
 
 /**
  * One client's connection: the room that it is in, its commands, and the answers.
@@ -110,13 +118,16 @@ export class Session implements LineHandler, Member, Sender {
     this.#close("join timeout", "Error: no room joined in time, closing\n");
   }
 
-  handleLine(line: string): void {
+  handleLine(line: TextLine): void {
     if (this.#joining !== undefined) {
       const room = this.#joining;
       this.#joining = undefined;
-      return this.#join(room, line.trim());
+      return this.#join(room, textOf(line).trim());
     }
-    this.#handleCommand(parseCommand(line), line);
+    // Most lines by far: their bytes go into the batch as they came.
+    const content = line.kind === "plain" ? plainSend(line) : undefined;
+    if (content !== undefined) this.#send(content, line);
+    else this.#handleCommand(parseCommand(textOf(line)), line);
   }
 
   handleBadLine(kind: "too-long" | "invalid-utf8"): void {
@@ -151,10 +162,10 @@ export class Session implements LineHandler, Member, Sender {
     await new Promise<void>((resolve) => this.#onAnswered?.push(resolve));
   }
 
-  #handleCommand(command: Command, line: string): void {
+  #handleCommand(command: Command, line: TextLine): void {
     switch (command.name) {
       case "send":
-        return this.#send(command.text, line);
+        return this.#send(escapedContent(command.text), line);
       case "join":
         return this.#askToJoin(command.room, command.user);
       case "users":
@@ -187,11 +198,11 @@ export class Session implements LineHandler, Member, Sender {
     })();
   }
 
-  #send(text: string, line: string): void {
+  #send(content: Slice, line: TextLine): void {
     const { publisher, metrics } = this.#options;
     const membership = this.#membership;
     if (membership === undefined) return this.#run(() => this.write(joinFirst));
-    if (publisher.accept(membership.publisher, membership.room.id, membership.user, text, this)) {
+    if (publisher.accept(membership.publisher, membership.room.id, membership.head, content, this)) {
       this.#unanswered++;
       metrics.accepted.count++;
       return;
@@ -231,7 +242,7 @@ export class Session implements LineHandler, Member, Sender {
       // What was delivered before is for those who were there.
       room.flush();
       room.members.add(this);
-      this.#membership = { room, user, publisher: publisher.of(id) };
+      this.#membership = { room, user, publisher: publisher.of(id), head: messageHead(id, user) };
       this.#say(`Joined room ${id} as ${user}\n`);
       await presence.join(id, user, this.id);
     });

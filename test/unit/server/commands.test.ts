@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { commandList, parseCommand, welcome } from "../../../src/server/commands.ts";
+import { commandList, parseCommand, plainSend, welcome } from "../../../src/server/commands.ts";
 
 const usage = (form: string) => ({ name: "usage", text: `Usage: ${form}` });
 
@@ -27,6 +27,33 @@ describe("send", () => {
       expect(parseCommand(line)).toEqual(usage("send <message>"));
     },
   );
+});
+
+describe("a plain send", () => {
+  /** The text that plainSend finds in a line of a chunk. */
+  function plainText(line: string): string | undefined {
+    const bytes = Buffer.from(`exit\n${line}\nexit\n`);
+    const text = plainSend({ kind: "plain", bytes, start: 5, end: 5 + line.length });
+    return text && bytes.toString("latin1", text.start, text.end);
+  }
+
+  it("has the text that parseCommand finds", () => {
+    const line = fc.oneof(
+      fc.string({ unit: "grapheme-ascii", maxLength: 9 }),
+      fc.string({ unit: "grapheme-ascii", maxLength: 9 }).map((text) => `send ${text}`),
+    );
+    fc.assert(
+      fc.property(line, (line) => {
+        const text = plainText(line);
+        if (text !== undefined) expect(parseCommand(line)).toEqual({ name: "send", text });
+      }),
+    );
+    expect(plainText("send a  b ")).toBe("a  b ");
+  });
+
+  it.each(["", "s", "send", "send ", "send  ", "sendx", "sent x", " send x", "exit"])("is not %j", (line) => {
+    expect(plainText(line)).toBeUndefined();
+  });
 });
 
 describe("join", () => {

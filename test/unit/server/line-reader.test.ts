@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Line, LineReader } from "../../../src/server/line-reader.ts";
+import { type Line, LineReader, textOf } from "../../../src/server/line-reader.ts";
 
 const maxLineBytes = 4096;
-const tooLong: Line = { kind: "too-long" };
-const invalidUtf8: Line = { kind: "invalid-utf8" };
-const text = (line: string): Line => ({ kind: "text", text: line });
+const tooLong: Read = { kind: "too-long" };
+const invalidUtf8: Read = { kind: "invalid-utf8" };
+type Read = Exclude<Line, { kind: "plain" }>;
+const text = (line: string): Read => ({ kind: "text", text: line });
 
 const IAC = 255;
 const [WILL, WONT, DO, DONT] = [251, 252, 253, 254];
@@ -17,14 +18,20 @@ function bytes(...parts: (string | number | Buffer)[]): Buffer {
   );
 }
 
-function drain(reader: LineReader): Line[] {
-  const lines: Line[] = [];
-  for (let line = reader.next(); line !== undefined; line = reader.next()) lines.push(line);
+/** The reader's next line, decoded. */
+function next(reader: LineReader): Read | undefined {
+  const line = reader.next();
+  return line?.kind === "plain" ? text(textOf(line)) : line;
+}
+
+function drain(reader: LineReader): Read[] {
+  const lines: Read[] = [];
+  for (let line = next(reader); line !== undefined; line = next(reader)) lines.push(line);
   return lines;
 }
 
 /** All lines of what a client sends in these chunks before it closes its sending side. */
-function linesOf(chunks: readonly Buffer[], max = maxLineBytes): Line[] {
+function linesOf(chunks: readonly Buffer[], max = maxLineBytes): Read[] {
   const reader = new LineReader(max);
   const lines = chunks.flatMap((chunk) => {
     reader.push(chunk);
@@ -40,7 +47,7 @@ function cut(stream: Buffer, places: readonly number[]): Buffer[] {
 }
 
 /** Expects these lines of the whole stream, of the stream cut in two at every byte, and byte by byte. */
-function expectLines(stream: Buffer, expected: readonly Line[], max = maxLineBytes): void {
+function expectLines(stream: Buffer, expected: readonly Read[], max = maxLineBytes): void {
   expect(linesOf([stream], max), "in one chunk").toEqual(expected);
   for (let place = 0; place <= stream.length; place++) {
     expect(linesOf(cut(stream, [place]), max), `cut at byte ${place}`).toEqual(expected);
@@ -80,12 +87,12 @@ describe("line ends", () => {
   it("do not end the last line before the client closes its side", () => {
     const reader = new LineReader(maxLineBytes);
     reader.push(bytes("hal"));
-    expect(reader.next()).toBeUndefined();
+    expect(next(reader)).toBeUndefined();
     reader.push(bytes("f"));
-    expect(reader.next()).toBeUndefined();
+    expect(next(reader)).toBeUndefined();
     reader.end();
-    expect(reader.next()).toEqual(text("half"));
-    expect(reader.next()).toBeUndefined();
+    expect(next(reader)).toEqual(text("half"));
+    expect(next(reader)).toBeUndefined();
   });
 });
 
@@ -247,7 +254,7 @@ describe("a caller that stops for a while", () => {
     reader.push(bytes("one\ntwo\nth"));
     reader.push(bytes("ree\nfour\nfi"));
     expect(reader.bufferedBytes).toBe(21);
-    expect(reader.next()).toEqual(text("one"));
+    expect(next(reader)).toEqual(text("one"));
     expect(reader.bufferedBytes).toBe(17);
     reader.push(bytes("ve\n"));
     reader.end();
@@ -278,7 +285,7 @@ describe("a caller that stops for a while", () => {
 });
 
 /** The same rules, byte by byte over the whole stream and without any of the reader's short cuts. */
-function referenceLines(stream: Buffer, max: number): Line[] {
+function referenceLines(stream: Buffer, max: number): Read[] {
   const plain: number[] = [];
   for (let i = 0; i < stream.length; i++) {
     const [byte = 0, next = 0] = stream.subarray(i, i + 2);
@@ -353,6 +360,20 @@ describe("any stream in any chunks", () => {
         expect(drain(reader)).toEqual(linesOf([sent], 8));
       }),
       { numRuns: 1000 },
+    );
+  });
+});
+
+describe("a plain line", () => {
+  it("is one that JSON takes as it is, of printable ASCII characters alone", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 20 }), (typed) => {
+        fc.pre(!/[\n\r\0\ud800-\udfff]/.test(typed));
+        const reader = new LineReader(maxLineBytes);
+        reader.push(bytes(typed, "\r\n"));
+        const isPlain = /^[ -~]*$/.test(typed) && JSON.stringify(typed) === `"${typed}"`;
+        expect(reader.next()?.kind).toBe(isPlain ? "plain" : "text");
+      }),
     );
   });
 });

@@ -12,7 +12,9 @@ function listener(): Sender & { readonly told: string[] } {
 
 function add(batch: OutgoingBatch, room: string, line: string, acceptedAt = 0) {
   const sender = listener();
-  batch.add(room, line, Buffer.byteLength(line), sender, acceptedAt);
+  const bytes = Buffer.from(line);
+  const content = { bytes, start: 0, end: bytes.length };
+  batch.add(room, { head: "", content, tail: "" }, sender, acceptedAt);
   return sender.told;
 }
 
@@ -21,9 +23,9 @@ const line = (room: string, text: string) => encodeMessage(room, "alice", text, 
 describe("a batch is full", () => {
   it("of bytes", () => {
     const batch = new OutgoingBatch(0);
-    batch.add("a", "x", maxBatchBytes - 10, listener(), 0);
+    add(batch, "a", "x".repeat(maxBatchBytes - 10));
     expect([batch.full, batch.hasRoomFor(10), batch.hasRoomFor(11)]).toEqual([false, true, false]);
-    batch.add("a", "x", 10, listener(), 0);
+    add(batch, "a", "x".repeat(10));
     expect([batch.full, batch.hasRoomFor(0)]).toEqual([true, false]);
     expect(batch.bytes).toBe(maxBatchBytes);
   });

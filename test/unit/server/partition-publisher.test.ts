@@ -2,7 +2,7 @@ import { ClosedConnectionError } from "@nats-io/transport-node";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { formatBatchId, maxBatchMessages, newIncarnation } from "../../../src/chat/batch.ts";
-import { encodeMessage } from "../../../src/chat/message.ts";
+import { escapedContent, messageHead, messageTail } from "../../../src/chat/message.ts";
 import { headers } from "../../../src/chat/subjects.ts";
 import { PartitionPublisher } from "../../../src/server/partition-publisher.ts";
 import { type Attempt, FakeQueue, full, noDisk, noLeader } from "./fake-queue.ts";
@@ -54,8 +54,12 @@ function publishing({ bufferBytes = 4_000_000 } = {}) {
       stored: () => outcomes.push("stored"),
       failed: (problem: string) => outcomes.push(problem),
     };
-    const line = encodeMessage(room, "alice", text, "2026-01-02T10:00:00.000Z");
-    const accepted = publisher.accept(room, line, sender);
+    const message = {
+      head: messageHead(room, "alice"),
+      content: escapedContent(text),
+      tail: messageTail("2026-01-02T10:00:00.000Z"),
+    };
+    const accepted = publisher.accept(room, message, sender);
     if (accepted) told.set(text, outcomes);
     return accepted;
   };
