@@ -12,6 +12,8 @@ export function defaultChatCluster(): ChatCluster {
       rooms: { retention: { maxBytes: "2Gi" } },
       queue: { maxBytes: "256Mi" },
       server: { replicas: 1 },
+      // Few cores: more partitions would make smaller batches, not more work at once.
+      workers: { partitions: 4 },
     },
   });
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { type NatsCluster, natsConfig } from "../cluster/nats-config.ts";
+import { natsEnvironment, nodeEnvironment, nodeFlags } from "../cluster/process-settings.ts";
 import { parseBytes } from "../cluster/quantity.ts";
 import type { ChatCluster } from "../cluster/types.ts";
 import type { Binaries } from "./binaries.ts";
@@ -33,12 +34,6 @@ export type PortFor = (from: string, to: string, port: number) => number;
 
 /** The command that runs a role, without the role's own flags. */
 export type RoleCommand = (role: "server" | "worker") => readonly [file: string, ...args: string[]];
-
-/**
- * V8 lets its young generation grow to 64 MiB and more in a burst of joins, and never gives that back: with ten
- * thousand connections that was more than half of their memory. A small one costs no speed.
- */
-const nodeFlags = ["--max-semi-space-size=8"];
 
 /** This program itself, as it is running: compiled, or from its sources. */
 export const ownRoleCommand: RoleCommand = (role) => {
@@ -87,6 +82,7 @@ export function natsPlan(place: Place, number: number): PartPlan {
     name,
     kind: "nats",
     command: [binaries.natsServer, "-c", folder.writeConfig(name, config)],
+    environment: natsEnvironment,
     listening: (line) =>
       line.endsWith("Server is ready") ? { http: `${loopback}:${own.monitor}` } : undefined,
     // It reads all of a large store before it listens.
@@ -160,6 +156,7 @@ function rolePlan(
     command: [file, ...args, ...asArgs(common), ...own],
     // They hold passwords, and flags can be read by every user of the machine.
     environment: {
+      ...nodeEnvironment,
       ...secrets,
       DISROOM_NATS_URL: natsUrl(place, name),
       // What a part says when it listens is of this level.
