@@ -6,8 +6,9 @@ import { loadText } from "../protocols/text.ts";
 import { startStore } from "../targets/store.ts";
 import { textBytes } from "../workloads.ts";
 
-/** As many as all partitions' publishers together have under way: two of each of 16. */
-const inFlight = 32;
+const partitions = 4;
+/** As many as all partitions' publishers together have under way. */
+const inFlight = 2 * partitions;
 
 /**
  * Messages a second that JetStream stores when a Node.js process does nothing but publish them, asynchronously,
@@ -33,7 +34,7 @@ export async function publishRate(messagesPerBatch: number, sync: boolean, secon
     await Promise.all(
       Array.from({ length: inFlight }, async (_, number) => {
         while (performance.now() < deadline) {
-          const answer = await nats.request(`limit.${number % 16}`, payload, { timeout: 10_000 });
+          const answer = await nats.request(`limit.${number % partitions}`, payload, { timeout: 10_000 });
           const { seq } = answer.json<{ seq?: number }>();
           if (seq === undefined) throw new Error(`a publish was refused: ${answer.string()}`);
           stored += messagesPerBatch;

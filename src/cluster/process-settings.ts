@@ -12,7 +12,7 @@
  *    the whole heap for each 32 MiB of buffers that come and go, several times a second: a third of a worker's time.
  */
 export const nodeFlags: readonly string[] = [
-  "--max-semi-space-size=8",
+  "--max-semi-space-size=4",
   "--external-memory-accounted-in-global-limit",
   "--initial-heap-size=64",
 ];
@@ -29,5 +29,11 @@ export const nodeEnvironment: Readonly<Record<string, string>> = {
   ].join(":"),
 };
 
-/** For nats-server: what the collector of Go has freed goes back only when the system is short of memory. */
-export const natsEnvironment: Readonly<Record<string, string>> = { GODEBUG: "madvdontneed=0" };
+/**
+ * For nats-server on a machine with so many `cores`, which it shares with servers and workers. What the collector of Go
+ * has freed goes back only when the system is short of memory. A second thread on two cores mostly looks for work.
+ */
+export const natsEnvironment = (cores: number): Readonly<Record<string, string>> => ({
+  GODEBUG: "madvdontneed=0",
+  GOMAXPROCS: String(Math.max(1, Math.floor(cores / 2))),
+});

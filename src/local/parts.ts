@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type NatsCluster, natsConfig } from "../cluster/nats-config.ts";
 import { natsEnvironment, nodeEnvironment, nodeFlags } from "../cluster/process-settings.ts";
@@ -82,7 +83,7 @@ export function natsPlan(place: Place, number: number): PartPlan {
     name,
     kind: "nats",
     command: [binaries.natsServer, "-c", folder.writeConfig(name, config)],
-    environment: natsEnvironment,
+    environment: natsEnvironment(availableParallelism()),
     listening: (line) =>
       line.endsWith("Server is ready") ? { http: `${loopback}:${own.monitor}` } : undefined,
     // It reads all of a large store before it listens.
