@@ -37,7 +37,7 @@ chaos-mutants: setup ## See that chaos finds what is wrong, with the fence taken
 power-failure: setup dist/.built ## Take the power off NATS and its disks, and count what is lost: make power-failure ARGS="--nats 3 --no-sync"
 	@exec $(node) test/power/run.ts --role-command "$(node) dist/main.js" $(ARGS)
 
-bench: setup dist/.built ## Measure DisRoom beside ngIRCd, about 25 minutes; a part of it: make bench ARGS="--workloads A,B --rounds 3"
+bench: setup dist/.built ## Measure DisRoom beside ngIRCd, about 35 minutes; a part of it: make bench ARGS="--workloads A,B --rounds 3"
 	@hack/setup.sh bench
 	@exec $(node) bench/main.ts $(ARGS)
 

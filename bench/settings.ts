@@ -49,7 +49,7 @@ export const benchSettings = {
   hotSeconds: decimal(12, "how long a run of workload H lasts; a minute shows more"),
   historyRooms: integer(10_000, "rooms of workload G", { min: 100 }),
   historyMessages: integer(1_000_000, "messages of workload G", { min: 1000 }),
-  stepTime: integer(250, "milliseconds that the routing step takes in the worker scaling", { min: 1 }),
+  stepTime: integer(500, "milliseconds that the routing step takes in the worker scaling", { min: 1 }),
   results: {
     default: "",
     description: "folder of the results; bench/results for all of it, bench/results/partial for a selection",

@@ -59,7 +59,7 @@ export class Queue {
 
   /** A worker has stored a batch of this partition; others come first now. */
   stored(partition: number): void {
-    this.#rounds?.served(partition);
+    this.#rounds?.stored(partition);
   }
 
   /** Pulls anew: after a reconnect the pulls that were open are gone. */

@@ -8,6 +8,8 @@ import { answeringPartition, sendPull } from "./pull.ts";
 const collecting = 5;
 /** How old the news of a batch may be when other workers take some as well, in milliseconds. */
 const freshness = 5;
+/** How long whoever has stored a batch may be the first to ask its partition for the next one, in milliseconds. */
+const courtesy = 30;
 /** How long a partition may take to hand out its batch before it counts as somebody else's, in milliseconds. */
 const firstExpiry = 20;
 const longestExpiry = 160;
@@ -63,6 +65,10 @@ export class Rounds {
   readonly #ready = new Map<number, number>();
   /** Until when an answer from a partition that was asked for its batch counts. */
   readonly #asked = new Map<number, number>();
+  /** When somebody has stored a batch of a partition, as far as is known. */
+  readonly #storedAt = new Map<number, number>();
+  /** What was taken here the last time. */
+  #own = -1;
   #failures = 0;
   /** No other worker has taken a batch that was announced here, as far as is known. */
   #isAlone = true;
@@ -84,11 +90,12 @@ export class Rounds {
   /** Sees to it that `free` slots, one at least, get a batch. */
   take(free: number): void {
     this.#isResting = false;
-    const oldest = this.#isAlone ? 0 : performance.now() - freshness;
+    const now = performance.now();
+    const oldest = this.#isAlone ? 0 : now - freshness;
     for (const partition of this.#order) {
       if (this.#asked.size >= free) return;
       const since = this.#ready.get(partition);
-      if (since === undefined) continue;
+      if (since === undefined || (this.#round !== undefined && this.#isForOthers(partition, now))) continue;
       this.#ready.delete(partition);
       if (since >= oldest) this.#ask(partition);
     }
@@ -108,6 +115,22 @@ export class Rounds {
     if (index < 0) return;
     this.#order.splice(index, 1);
     this.#order.push(partition);
+  }
+
+  /** Somebody has stored a batch of this partition. */
+  stored(partition: number): void {
+    this.#storedAt.set(partition, performance.now());
+    this.served(partition);
+  }
+
+  /**
+   * Whether another worker is about to ask this partition. With a worker for each partition, all would ask the same
+   * one otherwise, and all but one would wait in vain.
+   */
+  #isForOthers(partition: number, now: number): boolean {
+    return (
+      partition !== this.#own && now - (this.#storedAt.get(partition) ?? Number.NEGATIVE_INFINITY) < courtesy
+    );
   }
 
   /** Takes what is long overdue for lost. */
@@ -219,6 +242,7 @@ export class Rounds {
       return;
     }
     this.#failures = 0;
+    this.#own = partition;
     this.#asked.delete(partition);
     this.#options.onDelivery(delivery);
   }
