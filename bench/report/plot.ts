@@ -64,6 +64,7 @@ export function plotOf(curves: readonly Curve[], subtitle: string): string | und
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    "<title>Latency against offered load</title>",
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     text(width / 2, 20, "Latency against offered load", 'text-anchor="middle" font-size="16"'),
     text(width / 2, 38, subtitle, 'text-anchor="middle" fill="#555555"'),

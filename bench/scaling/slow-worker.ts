@@ -39,7 +39,7 @@ export class SlowWorker {
 
   static async start({ natsUrl, partitions, slots, step }: SlowWorkerOptions): Promise<SlowWorker> {
     const log = createLog("bench", "error");
-    const connection = await connectNats(natsUrl, "bench", log);
+    const connection = await connectNats(natsUrl, "bench", log, { noEcho: true });
     const metrics = new ReadableMetrics("bench");
     const done: number[] = [];
     const worker = await Worker.start({

@@ -50,7 +50,7 @@ class LineWriter {
     return { text: this.#text.subarray(0, this.#to), messages: this.#messages };
   }
 
-  /** Copies a line that encodeMessage has written and that has nothing escaped; false for any other one. */
+  /** Copies a line as messageHead and messageTail make it, with nothing escaped in between; false for any other one. */
   copyLine(): boolean {
     const section = this.#section;
     const text = this.#text;

@@ -1,5 +1,5 @@
 /**
- * How the processes of a ChatCluster use memory, wherever they run. What a message costs is largely what the system
+ * How the processes of a ChatCluster use memory. What a message costs is largely what the system
  * takes for memory that is given back and asked for again: each page of it is a fault.
  */
 
@@ -10,6 +10,7 @@
  *    thousand connections that was more than half of their memory. A small one costs no speed.
  * 2. Buffers count as part of the heap, of which 64 MiB may be in use before it is collected. Left alone, V8 collects
  *    the whole heap for each 32 MiB of buffers that come and go, several times a second: a third of a worker's time.
+ *    Later versions do so by themselves and no longer know the flag, which package.json's "engines" must keep away.
  */
 export const nodeFlags: readonly string[] = [
   "--max-semi-space-size=4",

@@ -83,7 +83,7 @@ export function natsPlan(place: Place, number: number): PartPlan {
     name,
     kind: "nats",
     command: [binaries.natsServer, "-c", folder.writeConfig(name, config)],
-    environment: natsEnvironment(availableParallelism()),
+    defaultEnvironment: natsEnvironment(availableParallelism()),
     listening: (line) =>
       line.endsWith("Server is ready") ? { http: `${loopback}:${own.monitor}` } : undefined,
     // It reads all of a large store before it listens.
@@ -155,9 +155,9 @@ function rolePlan(
     name,
     kind: role,
     command: [file, ...args, ...asArgs(common), ...own],
+    defaultEnvironment: nodeEnvironment,
     // They hold passwords, and flags can be read by every user of the machine.
     environment: {
-      ...nodeEnvironment,
       ...secrets,
       DISROOM_NATS_URL: natsUrl(place, name),
       // What a part says when it listens is of this level.

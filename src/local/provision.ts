@@ -17,7 +17,7 @@ export async function provision(
   signal: AbortSignal,
 ): Promise<Provisioned> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMilliseconds)]);
-  const connection = await connectNats(url, "disroom up", createLog("up", "silent"), limit);
+  const connection = await connectNats(url, "disroom up", createLog("up", "silent"), { signal: limit });
   // Ends a request that waits for its answer.
   const close = (): void => void connection.close();
   signal.addEventListener("abort", close, { once: true });

@@ -17,6 +17,8 @@ export type PartPlan = {
   readonly kind: PartKind;
   readonly command: readonly [file: string, ...args: string[]];
   readonly environment?: Readonly<Record<string, string>>;
+  /** What holds where neither that nor the environment of this process says otherwise. */
+  readonly defaultEnvironment?: Readonly<Record<string, string>>;
   /** What a line of its output says about where it listens; undefined for all other lines. */
   readonly listening: (line: string) => Listening | undefined;
   /** Milliseconds that it may take from its start until it is ready. */
@@ -130,7 +132,7 @@ export class Part {
     const child = spawn(file, args, {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...this.#plan.environment },
+      env: { ...this.#plan.defaultEnvironment, ...process.env, ...this.#plan.environment },
     });
     this.#child = child;
     if (child.pid !== undefined) this.#guard.watch(child.pid);

@@ -1,6 +1,12 @@
 import { connect, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import type { Log } from "./log.ts";
 
+export type ConnectOptions = {
+  readonly signal?: AbortSignal;
+  /** Whether what this connection publishes does not come back to its own subscriptions. */
+  readonly noEcho?: boolean;
+};
+
 /**
  * Connects to NATS and stays connected for as long as the process lives.
  *
@@ -12,12 +18,13 @@ export async function connectNats(
   urls: string,
   name: string,
   log: Log,
-  signal?: AbortSignal,
+  { signal, noEcho = false }: ConnectOptions = {},
 ): Promise<NatsConnection> {
   const servers = urls.split(",").map((url) => new URL(url));
   const { username, password } = servers[0] ?? {};
   const options = {
     name,
+    noEcho,
     servers: servers.map((url) => url.host),
     ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password ?? "") } : {}),
     timeout: 2000,

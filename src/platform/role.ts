@@ -3,7 +3,7 @@ import type { commonSettings } from "./common-settings.ts";
 import { type HttpEndpoint, serveHttp } from "./http.ts";
 import { createLog, type Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
-import { connectNats } from "./nats.ts";
+import { type ConnectOptions, connectNats } from "./nats.ts";
 import { exitOnUncaught, runUntilSignal } from "./process.ts";
 import type { ValuesOf } from "./settings.ts";
 import { within } from "./within.ts";
@@ -35,6 +35,7 @@ export async function runRole(
   name: string,
   settings: ValuesOf<typeof commonSettings>,
   start: (context: RoleContext) => Promise<RunningRole>,
+  connecting: Pick<ConnectOptions, "noEcho"> = {},
 ): Promise<void> {
   const log = createLog(name, settings.logLevel);
   exitOnUncaught(log);
@@ -64,7 +65,10 @@ export async function runRole(
   });
 
   try {
-    connection = await connectNats(settings.natsUrl, `disroom ${name}`, log, starting.signal);
+    connection = await connectNats(settings.natsUrl, `disroom ${name}`, log, {
+      ...connecting,
+      signal: starting.signal,
+    });
     connected = true;
     void connection.closed().then((error) => {
       if (!starting.signal.aborted)

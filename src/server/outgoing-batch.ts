@@ -9,6 +9,10 @@ export type Sender = {
   failed(problem: string): void;
 };
 
+/** What a message costs in memory beyond its text, and a room beyond its messages, in bytes. */
+const messageOverhead = 160;
+const roomOverhead = 512;
+
 export type EncodedBatch = { readonly payload: Buffer; readonly sections: string };
 
 /** Bytes of a message's JSON line. */
@@ -32,6 +36,11 @@ export class OutgoingBatch {
 
   constructor(now: number) {
     this.oldest = now;
+  }
+
+  /** What it takes in memory, in bytes. */
+  get memory(): number {
+    return this.bytes + this.messages * messageOverhead + this.#rooms.size * roomOverhead;
   }
 
   get full(): boolean {
@@ -112,7 +121,7 @@ export class OutgoingBatch {
     return oldest;
   }
 
-  /** Whoever is told may add a message at once, so that it counts as answered before. */
+  /** A message counts as answered before its sender is told, who may do anything then. */
   #answer(section: OutgoingSection | undefined, tell: (sender: Sender) => void, deadline?: number): void {
     section?.answer((sender) => {
       this.#unanswered--;
@@ -121,14 +130,14 @@ export class OutgoingBatch {
   }
 }
 
-const firstCapacity = 512;
+const nothing = Buffer.alloc(0);
 
 /**
  * A room's messages in a batch, in the order in which they were accepted. Since they are answered from the oldest
  * on, those that wait are always the last ones.
  */
 class OutgoingSection {
-  #text = Buffer.allocUnsafe(firstCapacity);
+  #text = nothing;
   #length = 0;
   // One entry for each message.
   readonly #senders: Sender[] = [];
@@ -188,5 +197,3 @@ class OutgoingSection {
     this.#text = grown;
   }
 }
-
-const nothing = Buffer.alloc(0);

@@ -21,8 +21,6 @@ const finishTimeout = 2000;
 /** How long one publish may take before it is tried again under the same id, in milliseconds. */
 export const attemptTimeout = 2000;
 const retryDelay = 100;
-/** What a waiting message costs in memory beyond its text, in bytes. */
-const messageOverhead = 160;
 /** JetStream could not store a message: the stream is full, which is found out before, or the disk failed. */
 const storeFailed = 10077;
 const streamIsFull = "maximum bytes exceeded";
@@ -85,8 +83,9 @@ export class PartitionPublisher {
       batch = new OutgoingBatch(now);
       this.#waiting.push(batch);
     }
+    const before = batch.memory;
     batch.add(room, message, sender, now);
-    this.#bytes += bytes + messageOverhead;
+    this.#bytes += batch.memory - before;
     // What other sockets have ready in this turn of the event loop joins the batch.
     if (!this.#scheduled) {
       this.#scheduled = true;
@@ -164,7 +163,7 @@ export class PartitionPublisher {
   }
 
   #release(batch: OutgoingBatch): void {
-    this.#bytes -= batch.bytes + batch.messages * messageOverhead;
+    this.#bytes -= batch.memory;
     if (this.#drained.length === 0 || this.#bytes > this.#options.bufferBytes / 2) return;
     for (const callback of this.#drained.splice(0)) callback();
   }

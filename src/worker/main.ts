@@ -6,5 +6,6 @@ import { Worker } from "./worker.ts";
 /** `disroom worker`: runs until SIGTERM or SIGINT. */
 export async function runWorker(args: readonly string[]): Promise<void> {
   const settings = readSettings(workerSettings, args, process.env);
-  await runRole("worker", settings, (context) => Worker.start({ ...context, settings }));
+  // What a worker tells the others it knows already.
+  await runRole("worker", settings, (context) => Worker.start({ ...context, settings }), { noEcho: true });
 }

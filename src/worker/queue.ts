@@ -57,9 +57,9 @@ export class Queue {
     return this.#working.size;
   }
 
-  /** A worker has stored a batch of this partition; others come first now. */
-  stored(partition: number): void {
-    this.#rounds?.stored(partition);
+  /** Another worker has stored a batch of this partition. */
+  storedElsewhere(partition: number): void {
+    this.#rounds?.storedElsewhere(partition);
   }
 
   /** Pulls anew: after a reconnect the pulls that were open are gone. */
@@ -125,7 +125,7 @@ export class Queue {
       return;
     }
     this.#working.add(delivery);
-    this.#rounds?.served(delivery.partition);
+    this.#rounds?.taken(delivery.partition);
     this.#pull();
     void this.#work(delivery);
   }

@@ -40,6 +40,8 @@ type Round = {
   readonly empty: Set<number>;
   /** Said to be empty, and asked again. */
   readonly doubtful: Set<number>;
+  /** Have a batch that is left to others for now. */
+  readonly heldBack: Set<number>;
   /** What is answered now was silent at first. */
   isLate: boolean;
   found: boolean;
@@ -65,10 +67,8 @@ export class Rounds {
   readonly #ready = new Map<number, number>();
   /** Until when an answer from a partition that was asked for its batch counts. */
   readonly #asked = new Map<number, number>();
-  /** When somebody has stored a batch of a partition, as far as is known. */
+  /** When another worker has stored a batch of a partition, as far as is known; none where that was here. */
   readonly #storedAt = new Map<number, number>();
-  /** What was taken here the last time. */
-  #own = -1;
   #failures = 0;
   /** No other worker has taken a batch that was announced here, as far as is known. */
   #isAlone = true;
@@ -92,12 +92,13 @@ export class Rounds {
     this.#isResting = false;
     const now = performance.now();
     const oldest = this.#isAlone ? 0 : now - freshness;
-    for (const partition of this.#order) {
-      if (this.#asked.size >= free) return;
-      const since = this.#ready.get(partition);
-      if (since === undefined || (this.#round !== undefined && this.#isForOthers(partition, now))) continue;
-      this.#ready.delete(partition);
-      if (since >= oldest) this.#ask(partition);
+    const isForOthers = (partition: number): boolean => this.#isForOthers(partition, now);
+    const ready = this.#order.filter((partition) => this.#ready.has(partition));
+    for (const partition of ready.filter((one) => !isForOthers(one)))
+      this.#askIfFresh(partition, oldest, free);
+    for (const partition of ready.filter(isForOthers)) {
+      if (this.#round === undefined) this.#askIfFresh(partition, oldest, free);
+      else this.#round.heldBack.add(partition);
     }
     if (this.#asked.size === 0 && this.#round === undefined) this.#begin();
   }
@@ -109,28 +110,32 @@ export class Rounds {
     void this.#options.openPulls.end();
   }
 
-  /** A batch of this partition was taken, in whatever way and by whomever: all others come first now. */
-  served(partition: number): void {
+  /** A batch of this partition was taken here, in whatever way: all others come first now. */
+  taken(partition: number): void {
+    this.#storedAt.delete(partition);
+    this.#comesLast(partition);
+  }
+
+  #comesLast(partition: number): void {
     const index = this.#order.indexOf(partition);
     if (index < 0) return;
     this.#order.splice(index, 1);
     this.#order.push(partition);
   }
 
-  /** Somebody has stored a batch of this partition. */
-  stored(partition: number): void {
+  /** Another worker has stored a batch of this partition, and asks it first now. */
+  storedElsewhere(partition: number): void {
     this.#storedAt.set(partition, performance.now());
-    this.served(partition);
+    this.#comesLast(partition);
   }
 
   /**
-   * Whether another worker is about to ask this partition. With a worker for each partition, all would ask the same
-   * one otherwise, and all but one would wait in vain.
+   * Whether another worker is about to ask this partition. With as many workers as partitions all would ask the same
+   * one otherwise, and all but one would wait in vain. If nobody has by the end of the round, anybody may.
    */
   #isForOthers(partition: number, now: number): boolean {
-    return (
-      partition !== this.#own && now - (this.#storedAt.get(partition) ?? Number.NEGATIVE_INFINITY) < courtesy
-    );
+    const storedAt = this.#storedAt.get(partition);
+    return storedAt !== undefined && now - storedAt < courtesy;
   }
 
   /** Takes what is long overdue for lost. */
@@ -162,7 +167,8 @@ export class Rounds {
     const answers = subscribe(connection, `${inbox}.*`, (message) => this.#hear(message));
     const unanswered = new Set(partitions);
     this.#round = {
-      ...{ began: performance.now(), inbox, answers, unanswered, empty: new Set(), doubtful: new Set() },
+      ...{ began: performance.now(), inbox, answers, unanswered },
+      ...{ empty: new Set(), doubtful: new Set(), heldBack: new Set() },
       ...{ isLate: false, found: false, refused: false },
     };
     for (const partition of partitions) sendPull(connection, partition, inbox, probe);
@@ -210,6 +216,10 @@ export class Rounds {
     const round = this.#round;
     if (round === undefined) return;
     if (round.found || this.#isResting) {
+      // What is still there others have not asked.
+      for (const partition of round.heldBack) {
+        if (this.#ready.has(partition)) this.#ready.set(partition, performance.now());
+      }
       this.#endRound();
       this.#options.onChange();
       return;
@@ -228,6 +238,13 @@ export class Rounds {
     this.#round = undefined;
   }
 
+  #askIfFresh(partition: number, oldest: number, free: number): void {
+    if (this.#asked.size >= free) return;
+    const since = this.#ready.get(partition) ?? Number.NEGATIVE_INFINITY;
+    this.#ready.delete(partition);
+    if (since >= oldest) this.#ask(partition);
+  }
+
   #ask(partition: number): void {
     const expires = Math.min(firstExpiry * 2 ** this.#failures, longestExpiry);
     this.#asked.set(partition, performance.now() + expires + lateness);
@@ -242,7 +259,6 @@ export class Rounds {
       return;
     }
     this.#failures = 0;
-    this.#own = partition;
     this.#asked.delete(partition);
     this.#options.onDelivery(delivery);
   }

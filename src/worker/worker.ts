@@ -62,7 +62,7 @@ export class Worker {
     let queue: Queue | undefined;
     subscribe(connection, storedSubjects, (message) => {
       const notice = decodeStoredNotice(message.string());
-      if (notice !== undefined) queue?.stored(notice.partition);
+      if (notice !== undefined) queue?.storedElsewhere(notice.partition);
       for (const [room, sequence, producers, before] of notice?.rooms ?? []) {
         const counters = decodeProducers(producers);
         if (counters === undefined) continue;

@@ -107,7 +107,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       signal,
       ...(options.roleCommand !== undefined && { roleCommand: options.roleCommand }),
     });
-    connection = await connectNats(cluster.natsUrl, "chaos", createLog("chaos", "silent"), signal);
+    connection = await connectNats(cluster.natsUrl, "chaos", createLog("chaos", "silent"), { signal });
     const run = new Run({ options, size, cluster, connection, links, disks, signal, onLine });
     const result = await run.go(plan);
     keepFolder = isBad(result) || options.keep === true;

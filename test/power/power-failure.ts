@@ -98,7 +98,7 @@ export async function runPowerFailure(options: PowerFailureOptions): Promise<Pow
       },
       ...(options.roleCommand !== undefined && { roleCommand: options.roleCommand }),
     });
-    connection = await connectNats(cluster.natsUrl, "power", createLog("power", "silent"), signal);
+    connection = await connectNats(cluster.natsUrl, "power", createLog("power", "silent"), { signal });
     const run = new Run(options, cluster, connection, disks, signal, troubles);
     const result = await run.go();
     keepFolder = result.violations.length + troubles.length > 0 || options.keep === true;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Line, LineReader, textOf } from "../../../src/server/line-reader.ts";
+import { type Line, LineReader, type TextLine, textOf } from "../../../src/server/line-reader.ts";
 
 const maxLineBytes = 4096;
 const tooLong: Read = { kind: "too-long" };
@@ -365,6 +365,17 @@ describe("any stream in any chunks", () => {
 });
 
 describe("a plain line", () => {
+  it("stays as it is while more comes", () => {
+    const reader = new LineReader(maxLineBytes);
+    const lines: TextLine[] = [];
+    for (const chunk of ["fi", "rst\nsec", "ond\nthird\nfo", "urth\n"]) {
+      reader.push(bytes(chunk));
+      for (let line = reader.next(); line !== undefined; line = reader.next()) lines.push(line as TextLine);
+    }
+    expect(lines.map(({ kind }) => kind)).toEqual(["plain", "plain", "plain", "plain"]);
+    expect(lines.map(textOf)).toEqual(["first", "second", "third", "fourth"]);
+  });
+
   it("is one that JSON takes as it is, of printable ASCII characters alone", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 20 }), (typed) => {

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeSections, maxBatchBytes, maxBatchMessages, maxBatchRooms } from "../../../src/chat/batch.ts";
-import { decodeMessages, encodeMessage } from "../../../src/chat/message.ts";
+import {
+  decodeMessages,
+  encodeMessage,
+  escapedContent,
+  messageHead,
+  messageTail,
+} from "../../../src/chat/message.ts";
 import { OutgoingBatch, type Sender } from "../../../src/server/outgoing-batch.ts";
 
 /** A sender that keeps what it was told. */
@@ -58,6 +64,17 @@ describe("encoding", () => {
     const encoded = batch.encode();
     expect(encoded?.payload.toString()).toBe(line("b", "1") + line("b", "3") + line("a", "2"));
     expect(encoded?.sections).toBe(`b:${2 * line("b", "1").length}:2,a:${line("a", "2").length}:1`);
+  });
+
+  it("has a message's parts one behind the other, however many there are", () => {
+    const batch = new OutgoingBatch(0);
+    const lines = Array.from({ length: 50 }, (_, number) => line("a", `"${number}" ${"é".repeat(number)}`));
+    for (let number = 0; number < 50; number++) {
+      const content = escapedContent(`"${number}" ${"é".repeat(number)}`);
+      const tail = messageTail("2026-01-02T10:00:00.000Z");
+      batch.add("a", { head: messageHead("a", "alice"), content, tail }, listener(), 0);
+    }
+    expect(batch.encode()?.payload.toString()).toBe(lines.join(""));
   });
 
   it("leaves out what its sender no longer waits for", () => {
