@@ -130,24 +130,6 @@ test("as many workers of one slot as partitions: each has a batch, and nothing i
   expect(returned()).toBe(0);
 });
 
-test("as many workers of one slot as partitions: each goes on with its own", async () => {
-  const turns = 6;
-  await fill(turns);
-  await Promise.all(all.map(() => start(1)));
-  let kept = 0;
-  for (let turn = 1; turn <= turns; turn++) {
-    await eventually(() => workers.every(({ taken }) => taken.length === turn));
-    kept += workers.filter(({ taken }) => taken.at(-1)?.partition === taken.at(-2)?.partition).length;
-    // All are done in the same moment, and hear so of each other.
-    for (const { queue, taken } of workers) {
-      for (const partition of all)
-        if (partition !== taken.at(-1)?.partition) queue.storedElsewhere(partition);
-    }
-    for (const worker of workers) worker.finish();
-  }
-  expect(kept).toBeGreaterThan(0.7 * (turns - 1) * partitions);
-});
-
 test("the partition comes first that no worker has served for longest", async () => {
   await fill(8);
   const worker = await start(1);
