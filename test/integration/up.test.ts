@@ -124,7 +124,7 @@ describe("disroom up", () => {
     );
     const other = up("-f", file);
     expect(await other.exitCode).toBe(1);
-    expect(other.lines.at(-1)).toMatch(/made with 16 partitions, the ChatCluster says 8/);
+    expect(other.lines.at(-1)).toMatch(/made with 4 partitions, the ChatCluster says 8/);
 
     expect(await oneLineOf(up("--nats", "3"))).toMatch(/stored with --nats 1, not 3; use --nats 1/);
 
