@@ -124,10 +124,15 @@ export class Input {
     this.#metrics.ratePauses.inc();
     this.putBack(line);
     this.block();
+    this.#unblockAfter(wait);
+  }
+
+  /** Unblocks when the token is there that a line waits for: a timer may be early, and then there is none yet. */
+  #unblockAfter(wait: number): void {
     setTimeout(() => {
-      // The token that the line waited for.
-      this.#rate.take(performance.now());
-      this.unblock();
+      const more = this.#rate.take(performance.now());
+      if (more > 0) this.#unblockAfter(more);
+      else this.unblock();
     }, wait);
   }
 }
