@@ -1,5 +1,9 @@
 import { partitionOf } from "../src/chat/partition.ts";
+import { defaultChatCluster } from "../src/local/default-cluster.ts";
 import type { PaceOptions } from "./load/options.ts";
+
+/** Partitions of the ChatCluster that `disroom up` runs when it is given no file. */
+export const upPartitions = defaultChatCluster().spec.workers.partitions;
 
 /** Bytes of a message's text. */
 export const textBytes = 64;
@@ -96,7 +100,7 @@ export const roomNames = (count: number, prefix: string): string[] =>
 export function hotRoomNames(
   count: number,
   prefix: string,
-  partitions = 16,
+  partitions = upPartitions,
   partition = 0,
   nameOf = (name: string): string => name,
 ): string[] {

@@ -3,15 +3,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { jetstreamManager, StorageType } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/transport-node";
 import { encodeMessage } from "../../src/chat/message.ts";
-import { createLog } from "../../src/platform/log.ts";
-import { connectNats } from "../../src/platform/nats.ts";
 import { loadText } from "../protocols/text.ts";
 import { median } from "../report/numbers.ts";
-import { startStore } from "../targets/store.ts";
 import { textBytes } from "../workloads.ts";
+import { withLimitStream } from "./limit-stream.ts";
 
 /** Time between two tries, in milliseconds: nothing is warm, and processors sleep in between. */
 const pause = 10;
@@ -42,24 +38,10 @@ async function tcpRoundTrip(seconds: number): Promise<number> {
   }
 }
 
-async function jetstreamPublish(sync: boolean, seconds: number): Promise<number> {
-  const store = await startStore(sync);
-  let connection: NatsConnection | undefined;
-  try {
-    const nats = await connectNats(store.natsUrl, "bench", createLog("bench", "error"));
-    connection = nats;
-    const manager = await jetstreamManager(nats, { checkAPI: false });
-    await manager.streams.add({ name: "Limit", subjects: ["limit"], storage: StorageType.File });
-    const text = loadText(0, 0, textBytes);
-    const message = encodeMessage("bench-00", "n00000", text, new Date().toISOString());
-    return await medianOf(seconds, async () => {
-      const answer = await nats.request("limit", message, { timeout: 10_000 });
-      if (answer.json<{ seq?: number }>().seq === undefined) throw new Error(answer.string());
-    });
-  } finally {
-    await connection?.close();
-    await store.stop();
-  }
+function jetstreamPublish(sync: boolean, seconds: number): Promise<number> {
+  const line = encodeMessage("bench-00", "n00000", loadText(0, 0, textBytes), new Date().toISOString());
+  const payload = Buffer.from(line);
+  return withLimitStream(sync, (publish) => medianOf(seconds, () => publish(0, payload)));
 }
 
 async function medianOf(seconds: number, work: () => Promise<void>): Promise<number> {

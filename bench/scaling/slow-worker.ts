@@ -3,7 +3,7 @@ import type { Counter } from "prom-client";
 import { createLog } from "../../src/platform/log.ts";
 import { Metrics } from "../../src/platform/metrics.ts";
 import { connectNats } from "../../src/platform/nats.ts";
-import { Worker } from "../../src/worker/worker.ts";
+import { Worker, workerConnecting } from "../../src/worker/worker.ts";
 
 export type SlowWorkerOptions = {
   readonly natsUrl: string;
@@ -39,7 +39,7 @@ export class SlowWorker {
 
   static async start({ natsUrl, partitions, slots, step }: SlowWorkerOptions): Promise<SlowWorker> {
     const log = createLog("bench", "error");
-    const connection = await connectNats(natsUrl, "bench", log, { noEcho: true });
+    const connection = await connectNats(natsUrl, "bench", log, workerConnecting);
     const metrics = new ReadableMetrics("bench");
     const done: number[] = [];
     const worker = await Worker.start({

@@ -1,6 +1,6 @@
 import { type FanOut, fanOutRate } from "../limits/fan-out.ts";
 import { idlePath } from "../limits/idle-path.ts";
-import { publishRate } from "../limits/jetstream-publish.ts";
+import { inFlight, publishRate } from "../limits/jetstream-publish.ts";
 import { redisJoinRate } from "../limits/redis-joins.ts";
 import { figure, median } from "../report/numbers.ts";
 import type { Section } from "../report/section.ts";
@@ -88,7 +88,7 @@ export async function limits({ seconds, runs, say }: LimitsOptions): Promise<Sec
     id: "limits",
     title: "raw limits, and DisRoom's part of them",
     notes: [
-      "JetStream publish: a Node.js process that only publishes the same bytes in batches of the size that the run had, 8 at once; DisRoom publishes every message twice, into its queue and into its room",
+      `JetStream publish: a Node.js process that only publishes the same bytes in batches of the size that the run had, ${inFlight} at once; DisRoom publishes every message twice, into its queue and into its room`,
       "bare TCP writes: a Node.js process that only writes to members' sockets, as many messages in a write as the run's generator got in a read",
       "idle: each try by itself, 10 ms after the last; medians",
       "DisRoom's figures are those of this bench's own runs without fsync, or with it where the limit has it; - where the workload was not run",

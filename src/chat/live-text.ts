@@ -1,13 +1,13 @@
-import { type ChatMessage, decodeMessages, liveLine } from "./message.ts";
+import { type ChatMessage, decodeMessages, lineFrame, liveLine } from "./message.ts";
 
 const newline = 10;
 const space = 32;
 const quote = 34;
 const backslash = 92;
 
-const beforeContent = Buffer.from('","content":"');
-const beforeTime = Buffer.from('","timestamp":"');
-const afterTime = Buffer.from('"}\n');
+const beforeContent = Buffer.from(lineFrame.beforeContent);
+const beforeTime = Buffer.from(lineFrame.beforeTime);
+const afterTime = Buffer.from(lineFrame.afterTime);
 /** `2026-01-02T10:00:00.000Z`, and where the time of day stands in it. */
 const timestampLength = 24;
 const timeOfDay = { start: 11, length: 8 };
@@ -19,7 +19,7 @@ export type LiveText = { readonly text: Buffer; readonly messages: number };
  * or an object in between. Throws an Error when the section holds anything but chat messages.
  */
 export function liveText(room: string, section: Uint8Array): LiveText {
-  const writer = new LineWriter(`{"room_id":"${room}","user_id":"`, section);
+  const writer = new LineWriter(lineFrame.beforeUser(room), section);
   while (writer.hasMore) {
     if (!writer.copyLine()) writer.renderLine();
   }

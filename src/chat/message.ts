@@ -23,11 +23,19 @@ export type MessageParts = {
   readonly tail: string;
 };
 
-/** Ids are of a set of characters that JSON need not escape. */
-export const messageHead = (room: string, user: string): string =>
-  `{"room_id":"${room}","user_id":"${user}","content":"`;
+/** What stands around the fields of a message's JSON line: ids are of characters that JSON need not escape. */
+export const lineFrame = {
+  beforeUser: (room: string): string => `{"room_id":"${room}","user_id":"`,
+  beforeContent: '","content":"',
+  beforeTime: '","timestamp":"',
+  afterTime: '"}\n',
+};
 
-export const messageTail = (timestamp: string): string => `","timestamp":"${timestamp}"}\n`;
+export const messageHead = (room: string, user: string): string =>
+  lineFrame.beforeUser(room) + user + lineFrame.beforeContent;
+
+export const messageTail = (timestamp: string): string =>
+  lineFrame.beforeTime + timestamp + lineFrame.afterTime;
 
 /** `content` as it stands between the quotes of a JSON string. */
 export function escapedContent(content: string): Slice {

@@ -1,6 +1,6 @@
 /**
- * How the processes of a ChatCluster use memory. What a message costs is largely what the system
- * takes for memory that is given back and asked for again: each page of it is a fault.
+ * How the processes of a ChatCluster use memory. What a message costs is largely what the system takes for memory that
+ * is given back and asked for again: each page of it is a fault.
  */
 
 /**

@@ -5,7 +5,7 @@ import { TelnetStripper } from "./telnet.ts";
 const CR = 13;
 const LF = 10;
 
-/** A line of nothing but printable ASCII characters without `"` and `\\`, as it came: JSON need not escape any. */
+/** A line of nothing but printable ASCII characters without `"` and `\`, as it came: JSON need not escape any. */
 export type PlainLine = Slice & { readonly kind: "plain" };
 export type TextLine = PlainLine | { readonly kind: "text"; readonly text: string };
 export type Line = TextLine | { readonly kind: "too-long" } | { readonly kind: "invalid-utf8" };

@@ -55,6 +55,7 @@ export class PartitionPublisher {
   #counter = 0;
   #bytes = 0;
   #scheduled = false;
+  /** When this turn of the event loop began to accept, by performance.now(). */
   #now = 0;
   readonly #drained: (() => void)[] = [];
 
@@ -75,8 +76,7 @@ export class PartitionPublisher {
   accept(room: string, message: MessageParts, sender: Sender): boolean {
     if (this.#bytes >= this.#options.bufferBytes) return false;
     const bytes = lineLength(message);
-    // What comes in one turn of the event loop counts as accepted at once.
-    if (!this.#scheduled) this.#now = performance.now();
+    this.#beginTurn();
     const now = this.#now;
     let batch = this.#waiting.at(-1);
     if (batch === undefined || !batch.hasRoomFor(bytes)) {
@@ -86,15 +86,18 @@ export class PartitionPublisher {
     const before = batch.memory;
     batch.add(room, message, sender, now);
     this.#bytes += batch.memory - before;
-    // What other sockets have ready in this turn of the event loop joins the batch.
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#send();
-      });
-    }
     return true;
+  }
+
+  /** What comes in one turn of the event loop, from all sockets, counts as accepted at once and is sent together. */
+  #beginTurn(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#now = performance.now();
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#send();
+    });
   }
 
   /** Calls back once, when `accept` is worth another try. */

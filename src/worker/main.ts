@@ -1,11 +1,10 @@
 import { runRole } from "../platform/role.ts";
 import { readSettings } from "../platform/settings.ts";
 import { workerSettings } from "./settings.ts";
-import { Worker } from "./worker.ts";
+import { Worker, workerConnecting } from "./worker.ts";
 
 /** `disroom worker`: runs until SIGTERM or SIGINT. */
 export async function runWorker(args: readonly string[]): Promise<void> {
   const settings = readSettings(workerSettings, args, process.env);
-  // What a worker tells the others it knows already.
-  await runRole("worker", settings, (context) => Worker.start({ ...context, settings }), { noEcho: true });
+  await runRole("worker", settings, (context) => Worker.start({ ...context, settings }), workerConnecting);
 }

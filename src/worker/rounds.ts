@@ -92,11 +92,10 @@ export class Rounds {
     this.#isResting = false;
     const now = performance.now();
     const oldest = this.#isAlone ? 0 : now - freshness;
-    const isForOthers = (partition: number): boolean => this.#isForOthers(partition, now);
     const ready = this.#order.filter((partition) => this.#ready.has(partition));
-    for (const partition of ready.filter((one) => !isForOthers(one)))
-      this.#askIfFresh(partition, oldest, free);
-    for (const partition of ready.filter(isForOthers)) {
+    const forOthers = new Set(ready.filter((partition) => this.#isForOthers(partition, now)));
+    for (const partition of ready) if (!forOthers.has(partition)) this.#askIfFresh(partition, oldest, free);
+    for (const partition of forOthers) {
       if (this.#round === undefined) this.#askIfFresh(partition, oldest, free);
       else this.#round.heldBack.add(partition);
     }
@@ -116,17 +115,18 @@ export class Rounds {
     this.#comesLast(partition);
   }
 
-  #comesLast(partition: number): void {
-    const index = this.#order.indexOf(partition);
-    if (index < 0) return;
-    this.#order.splice(index, 1);
-    this.#order.push(partition);
-  }
-
   /** Another worker has stored a batch of this partition, and asks it first now. */
   storedElsewhere(partition: number): void {
-    this.#storedAt.set(partition, performance.now());
-    this.#comesLast(partition);
+    if (this.#comesLast(partition)) this.#storedAt.set(partition, performance.now());
+  }
+
+  /** False if there is no such partition. */
+  #comesLast(partition: number): boolean {
+    const index = this.#order.indexOf(partition);
+    if (index < 0) return false;
+    this.#order.splice(index, 1);
+    this.#order.push(partition);
+    return true;
   }
 
   /**

@@ -31,6 +31,9 @@ export type WorkerOptions = RoleContext & {
   readonly around?: (handle: DeliveryHandler) => DeliveryHandler;
 };
 
+/** How a worker's connection is made: what it tells other workers, it need not hear itself. */
+export const workerConnecting = { noEcho: true } as const;
+
 /** Takes batches from the queue and stores them in their rooms, until it is stopped. */
 export class Worker {
   readonly #queue: Queue;
