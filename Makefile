@@ -1,19 +1,43 @@
 # DisRoom's tasks; `make help` lists them. Everything runs on the Node.js of node_modules.
 
-tools := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/disroom/bin
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/disroom
 # What hack/setup.sh has built or linked, after what the machine has itself.
-export PATH := $(PATH):$(tools)
+export PATH := $(PATH):$(cache)/bin
 
 node := node_modules/.bin/node
 results := node_modules/.cache/test-results.json
+vitest := npm exec -- vitest run --reporter=default --reporter=json --outputFile.json=$(results)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test chaos chaos-mutants power-failure bench check format build clean
+.PHONY: help setup up image kube-setup kube-up kube-down kube-node-off kube-node-on test e2e chaos chaos-mutants \
+  power-failure bench check format build clean
 
 ##@ Run
 
 up: setup dist/.built ## Run a whole chat cluster on this machine; flags: make up ARGS="--port 9000 --workers 2"
 	@exec $(node) dist/main.js up $(ARGS)
+
+##@ Run it on Kubernetes
+
+image: setup ## Build the container image; into an OCI image layout, too: make image ARGS="--oci FOLDER"
+	@hack/setup.sh image
+	@hack/image/build.sh $(ARGS)
+
+kube-setup: setup
+	@hack/setup.sh kube
+	@hack/image/build.sh --oci $(cache)/images
+
+kube-up: kube-setup ## Start a Kubernetes on this machine (Linux, root), three nodes or make kube-up NODES=1
+	@exec $(node) kube/main.ts up $(NODES)
+
+kube-down: setup ## Stop it; nothing of it stays but its logs
+	@exec $(node) kube/main.ts down
+
+kube-node-off: setup ## Take a node its power: make kube-node-off NODE=node-2
+	@exec $(node) kube/main.ts off $(NODE)
+
+kube-node-on: setup ## And give it back: make kube-node-on NODE=node-2
+	@exec $(node) kube/main.ts on $(NODE)
 
 ##@ Work on it
 
@@ -52,7 +76,13 @@ test: ## Check, build and run all tests on this machine
 	@npm run --silent check
 	@$(MAKE) --no-print-directory dist/.built
 	@rm -f $(results)
-	@npm exec -- vitest run --reporter=default --reporter=json --outputFile.json=$(results); \
+	@$(vitest) --project unit --project integration --project api; \
+	  status=$$?; $(node) hack/test-summary.js $(results); exit $$status
+
+e2e: kube-setup ## Run the tests that need a whole Kubernetes, on one of this machine
+	@hack/setup.sh test
+	@rm -f $(results)
+	@$(vitest) --project kube --project e2e; \
 	  status=$$?; $(node) hack/test-summary.js $(results); exit $$status
 
 clean: ## Remove dist/; messages in .disroom/ and installed packages stay

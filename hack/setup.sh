@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to run DisRoom from its sources (hack/setup.sh), to test it (hack/setup.sh test), and to
-# compare it with ngIRCd (hack/setup.sh bench).
+# Installs what is missing to run DisRoom from its sources (hack/setup.sh), and besides to test it (test), to compare it
+# with ngIRCd (bench), to build its container image (image), and to run a Kubernetes on this machine (kube).
 # What is there already stays as it is. Programs that are built go to a cache folder outside the work tree.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,21 +47,25 @@ node_packages() {
 }
 
 nats_server() {
-  local module=github.com/nats-io/nats-server/v2 version
-  version=$(awk -v module="$module" '$1 == module { print substr($2, 2) }' hack/tools/go.mod)
-  local folder="$tools/nats-server-$version"
-  if [ ! -x "$folder/nats-server" ]; then
-    if ! command -v go >/dev/null; then
-      command -v nats-server >/dev/null && return
-      fail "go is missing; install Go, with which nats-server is built"
-    fi
-    say "building nats-server $version (about a minute, once)"
-    mkdir -p "$folder"
-    quietly env CGO_ENABLED=0 go build -C hack/tools -trimpath -o "$folder/nats-server.new" "$module" ||
-      fail "nats-server could not be built"
-    mv "$folder/nats-server.new" "$folder/nats-server"
+  if ! command -v go >/dev/null; then
+    command -v nats-server >/dev/null && return
+    fail "go is missing; install Go, with which nats-server is built"
   fi
-  ln -sfn "$folder/nats-server" "$tools/bin/nats-server"
+  built nats-server nats-server
+}
+
+# built <program> <command>...: builds a Go program if it is not there yet, and makes its commands known.
+built() {
+  local program=$1 folder command
+  folder=$(dirname "$(hack/tools/build.sh "$program")")
+  for command in "${@:2}"; do ln -sfn "$folder/$command" "$tools/bin/$command"; done
+}
+
+kubernetes() {
+  local assets=${KUBEBUILDER_ASSETS:-}
+  if [ -n "$assets" ] && [ -x "$assets/etcd" ] && [ -x "$assets/kube-apiserver" ] &&
+    [ -x "$assets/kube-controller-manager" ]; then return; fi
+  built kubernetes kubectl
 }
 
 redis_server() {
@@ -74,38 +78,79 @@ redis_server() {
   "$tools/bin/redis-server" --version >/dev/null || fail "redis-server does not run; install it by hand"
 }
 
-ngircd_server() {
-  command -v ngircd >/dev/null || [ -x /usr/sbin/ngircd ] || [ -x "$tools/bin/ngircd" ] && return
-  # Debian's package would start a service of its own and start it again with the machine: what it needs is
-  # installed, and of itself only the program is taken.
-  local why="ngircd, with which DisRoom is compared," folder needed
-  command -v apt-get >/dev/null || fail "$why is missing; install it"
-  say "taking ngircd out of its Debian package"
+# taken <package> <program>...: takes programs out of a Debian package that would start a service of its own and start it
+# again with the machine. What they need besides is installed.
+taken() {
+  local package=$1 programs=("${@:2}") program folder needed missing=
+  for program in "${programs[@]}"; do
+    PATH="$PATH:/usr/sbin:$tools/bin" command -v "${program##*/}" >/dev/null || missing=1
+  done
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null || fail "$package is missing; install it"
+  [ "$(id -u)" = 0 ] || fail "$package is missing; install it with: sudo apt-get install $package"
+  say "taking ${package} out of its Debian package"
   folder=$(mktemp -d)
   (
     cd "$folder"
-    quietly apt-get download ngircd || { quietly apt-get update && quietly apt-get download ngircd; }
-    dpkg-deb -x ngircd_*.deb .
-  ) || fail "the Debian package ngircd could not be had"
-  if ! "$folder/usr/sbin/ngircd" --version >/dev/null 2>&1; then
-    needed=$(dpkg-deb -f "$folder"/ngircd_*.deb Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/,/ /g')
-    for package in $needed; do
-      dpkg -s "$package" >/dev/null 2>&1 || debian_package "$package" "what ngircd needs"
-    done
-  fi
-  install "$folder/usr/sbin/ngircd" "$tools/bin/ngircd"
+    quietly apt-get download "$package" || { quietly apt-get update && quietly apt-get download "$package"; }
+    dpkg-deb -x "$package"_*.deb .
+  ) || fail "the Debian package $package could not be had"
+  needed=$(dpkg-deb -f "$folder/$package"_*.deb Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/,/ /g')
+  for need in $needed; do
+    dpkg -s "$need" >/dev/null 2>&1 || debian_package "$need" "what $package needs"
+  done
+  for program in "${programs[@]}"; do install "$folder$program" "$tools/bin/${program##*/}"; done
   rm -rf "$folder"
-  "$tools/bin/ngircd" --version >/dev/null || fail "ngircd does not run; install it by hand"
+}
+
+# needs <command> <package>
+needs() {
+  PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || debian_package "$2" "$1"
+}
+
+image_builder() {
+  if timeout 10 docker info >/dev/null 2>&1 || command -v podman >/dev/null; then return; fi
+  needs buildah buildah
+  # Where the image's base cannot be pulled.
+  needs debootstrap debootstrap
+}
+
+nodes() {
+  kubernetes
+  built helm helm
+  built coredns
+  taken containerd /usr/bin/containerd /usr/bin/containerd-shim-runc-v2 /usr/bin/ctr
+  needs runc runc
+  [ -x /usr/lib/cni/bridge ] || debian_package containernetworking-plugins "what connects pods (the CNI plugins)"
+  needs catatonit catatonit
+  needs iptables iptables
+  needs ip iproute2
+  needs sysctl procps
+  needs openssl openssl
+  # With which images of these programs are made.
+  needs buildah buildah
+  needs setcap libcap2-bin
+  needs redis-check-rdb redis-tools
+  kube/images/build.sh
 }
 
 node_packages
 nats_server
 redis_server
-if [ "${1:-}" = test ]; then
-  command -v telnet >/dev/null || debian_package telnet telnet
-  command -v nc >/dev/null || debian_package netcat-openbsd nc
-fi
-if [ "${1:-}" = bench ]; then
-  ngircd_server
-  command -v redis-benchmark >/dev/null || debian_package redis-tools redis-benchmark
-fi
+case "${1:-}" in
+  test)
+    needs telnet telnet
+    needs nc netcat-openbsd
+    needs openssl openssl
+    kubernetes
+    ;;
+  bench)
+    taken ngircd /usr/sbin/ngircd
+    needs redis-benchmark redis-tools
+    ;;
+  image) image_builder ;;
+  kube)
+    image_builder
+    nodes
+    ;;
+esac

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { exitOnEarlySignal } from "./platform/process.ts";
 import { UsageError } from "./platform/settings.ts";
 
 /**
@@ -8,8 +9,14 @@ import { UsageError } from "./platform/settings.ts";
  */
 const roles: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   up: async (args) => (await import("./local/up.ts")).runUp(args),
-  server: async (args) => (await import("./server/main.ts")).runServer(args),
-  worker: async (args) => (await import("./worker/main.ts")).runWorker(args),
+  server: async (args) => {
+    exitOnEarlySignal();
+    await (await import("./server/main.ts")).runServer(args);
+  },
+  worker: async (args) => {
+    exitOnEarlySignal();
+    await (await import("./worker/main.ts")).runWorker(args);
+  },
 };
 
 async function main([name, ...args]: string[]): Promise<void> {

@@ -1,5 +1,17 @@
 import type { Log } from "./log.ts";
 
+const stopSignals = ["SIGTERM", "SIGINT"] as const;
+const exitAtOnce = (): void => process.exit(0);
+
+/**
+ * Ends the process with code 0 on SIGTERM or SIGINT while its role is being loaded and has nothing to stop yet, until
+ * `runUntilSignal`. The system would do so by itself, but not for the first process of a container: a signal that it
+ * does not listen for is lost, and whoever stops the container waits for the whole grace time.
+ */
+export function exitOnEarlySignal(): void {
+  for (const signal of stopSignals) process.on(signal, exitAtOnce);
+}
+
 /**
  * Runs a role until SIGTERM or SIGINT, then calls `stop` and exits 0, or exits 1 when stopping takes longer
  * than `graceMilliseconds`. An error that nobody caught is logged and ends the process with code 1.
@@ -25,8 +37,7 @@ export function runUntilSignal(log: Log, graceMilliseconds: number, stop: () => 
       },
     );
   };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
+  for (const signal of stopSignals) process.on(signal, onSignal).off(signal, exitAtOnce);
 }
 
 /** Ends the process with a log line and code 1 on any error that nobody caught. */

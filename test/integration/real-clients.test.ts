@@ -1,75 +1,17 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ChatClient } from "../support/chat-client.ts";
+import { type ClientProgram, runClient } from "../support/client-program.ts";
 import { newRoom, runCluster, welcome } from "../support/cluster.ts";
-import { eventually } from "../support/eventually.ts";
 
 // The default of 20 messages per second would pace the longest test to half a minute.
 const cluster = runCluster({ spec: { server: { replicas: 2, limits: { messagesPerSecond: 1000 } } } });
 
-/** A real client program, typed into through its standard input. */
-type Program = {
-  type(...lines: string[]): void;
-  /** Types without a line end. */
-  write(text: string): void;
-  /** Ends its standard input. */
-  endInput(): void;
-  /** Resolves when it has printed this, behind what was waited for before. */
-  prints(expected: string | RegExp): Promise<void>;
-  /** All that it has printed; when it has ended. */
-  output(): Promise<string>;
-};
-
-const running = new Set<ChildProcess>();
-
-// Whatever a test leaves behind.
-afterEach(() => {
-  for (const child of running) child.kill("SIGKILL");
-});
-
-function run(command: string, ...args: string[]): Program {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "ignore"] });
-  running.add(child);
-  let text = "";
-  let seen = 0;
-  child.stdout.setEncoding("utf8").on("data", (part) => {
-    text += part;
-  });
-  // It may end before it has read everything.
-  child.stdin.on("error", () => {});
-  const closed = once(child, "close").then(() => running.delete(child));
-  return {
-    type: (...lines) => void child.stdin.write(lines.map((line) => `${line}\n`).join("")),
-    write: (typed) => void child.stdin.write(typed),
-    endInput: () => void child.stdin.end(),
-    prints: async (expected) => {
-      const pattern = typeof expected === "string" ? new RegExp(escaped(expected)) : expected;
-      const found = await eventually(
-        () => {
-          const match = pattern.exec(text.slice(seen));
-          if (match === null) expect(text.slice(seen)).toMatch(pattern);
-          return match ?? false;
-        },
-        { milliseconds: 30_000 },
-      );
-      seen += found.index + found[0].length;
-    },
-    output: async () => {
-      await closed;
-      return text;
-    },
-  };
-}
-
-const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-
-const nc = (...flags: string[]): Program => run("nc", ...flags, "127.0.0.1", `${cluster.port}`);
-const telnet = (): Program => run("telnet", "127.0.0.1", `${cluster.port}`);
+const nc = (...flags: string[]): ClientProgram => runClient("nc", ...flags, "127.0.0.1", `${cluster.port}`);
+const telnet = (): ClientProgram => runClient("telnet", "127.0.0.1", `${cluster.port}`);
 /** telnet with a terminal, as a person has it. What is typed is shown, and line ends are CR LF. */
-const telnetOnTerminal = (): Program =>
-  run("script", "-qec", `telnet 127.0.0.1 ${cluster.port}`, "/dev/null");
+const telnetOnTerminal = (): ClientProgram =>
+  runClient("script", "-qec", `telnet 127.0.0.1 ${cluster.port}`, "/dev/null");
 
 const time = String.raw`\[\d\d:\d\d:\d\d\]`;
 const timeless = (text: string): string => text.replaceAll(new RegExp(time, "g"), "[time]");
