@@ -25,7 +25,7 @@ image: setup ## Build the container image; into an OCI image layout, too: make i
 
 kube-setup: setup
 	@hack/setup.sh kube
-	@hack/image/build.sh --oci $(cache)/images
+	@hack/image/build.sh --oci "$(cache)/images"
 
 kube-up: kube-setup ## Start a Kubernetes on this machine (Linux, root), three nodes or make kube-up NODES=1
 	@exec $(node) kube/main.ts up $(NODES)
@@ -82,7 +82,7 @@ test: ## Check, build and run all tests on this machine
 e2e: kube-setup ## Run the tests that need a whole Kubernetes, on one of this machine
 	@hack/setup.sh test
 	@rm -f $(results)
-	@$(vitest) --project kube --project e2e; \
+	@hack/e2e.sh $(vitest) --project kube --project e2e; \
 	  status=$$?; $(node) hack/test-summary.js $(results); exit $$status
 
 clean: ## Remove dist/; messages in .disroom/ and installed packages stay

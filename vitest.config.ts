@@ -38,10 +38,9 @@ export default defineConfig({
       },
       {
         test: {
-          // What runs on the local Kubernetes. The first test starts it, or finds the one that somebody left running.
+          // What runs on the local Kubernetes. The first test starts it, or finds one that runs.
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          globalSetup: ["test/e2e/stop-kubernetes.ts"],
           fileParallelism: false,
           sequence: { groupOrder: 2 },
           testTimeout: 300_000,

@@ -13,12 +13,12 @@ export type KubernetesProgram =
 
 /**
  * The path of one of Kubernetes' programs: from the folder KUBEBUILDER_ASSETS where that has it, else from
- * where `hack/setup.sh kubernetes` puts it.
+ * where `hack/setup.sh test` puts it.
  */
 export function kubernetesBinary(name: KubernetesProgram): string {
   const folders = [process.env.KUBEBUILDER_ASSETS, join(toolsFolder(process.env), "..", "kubernetes")];
   const file = folders.flatMap((folder) => (folder ? [join(folder, name)] : [])).find(isProgram);
-  if (file === undefined) throw new Error(`${name} is missing; \`hack/setup.sh kubernetes\` builds it`);
+  if (file === undefined) throw new Error(`${name} is missing; \`hack/setup.sh test\` builds it`);
   return file;
 }
 

@@ -1,11 +1,9 @@
-import { execFile } from "node:child_process";
 import { generateKeyPair } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-
-const run = promisify(execFile);
+import { run } from "./run.ts";
 
 export type Certificate = { readonly certificateFile: string; readonly keyFile: string };
 
@@ -75,7 +73,8 @@ async function create(
 ): Promise<Certificate> {
   const certificateFile = join(folder, `${name}.crt`);
   const keyFile = join(folder, `${name}.key`);
-  await run("openssl", [
+  await run([
+    "openssl",
     ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 3650".split(" "),
     // The machine's own would add extensions.
     ...["-config", "/dev/null"],

@@ -9,7 +9,7 @@ export const etcdSockets = { client: "etcd.sock:0", peer: "etcd-peer.sock:0" };
 const etcdUrl = `unix://${etcdSockets.client}`;
 const etcdPeerUrl = `unix://${etcdSockets.peer}`;
 
-export function etcdCommand({ fsync }: { fsync: boolean }): string[] {
+export function etcdCommand(): string[] {
   return [
     kubernetesBinary("etcd"),
     ...flags({
@@ -23,7 +23,8 @@ export function etcdCommand({ fsync }: { fsync: boolean }): string[] {
       // There is nobody else to elect, so that waiting for others is in vain.
       "heartbeat-interval": 10,
       "election-timeout": 100,
-      "unsafe-no-fsync": !fsync,
+      // Its data does not outlive the processes.
+      "unsafe-no-fsync": true,
     }),
   ];
 }
@@ -76,21 +77,17 @@ export type ControllerManagerOptions = {
   readonly port: number;
   readonly kubeconfig: string;
   readonly serviceCidr: string;
-  /** Addresses of pods, of which every node gets a part. */
-  readonly clusterCidr: string | undefined;
-  readonly controllers: readonly string[];
   readonly certificates: CertificateSet;
   readonly args: readonly string[];
 };
 
 export function controllerManagerCommand(options: ControllerManagerOptions): string[] {
-  const { clusterCidr, certificates } = options;
+  const { certificates } = options;
   const { authority, serviceAccountKeys } = certificates;
   return [
     kubernetesBinary("kube-controller-manager"),
     ...flags({
       ...commonFlags(options),
-      controllers: options.controllers.join(","),
       "use-service-account-credentials": true,
       // With its usual limit of 20 requests a second, it takes four seconds longer to start.
       "kube-api-qps": 1000,
@@ -102,7 +99,6 @@ export function controllerManagerCommand(options: ControllerManagerOptions): str
       "cluster-signing-cert-file": authority.certificateFile,
       "cluster-signing-key-file": authority.keyFile,
       "service-cluster-ip-range": options.serviceCidr,
-      ...(clusterCidr !== undefined && { "allocate-node-cidrs": true, "cluster-cidr": clusterCidr }),
     }),
     ...options.args,
   ];

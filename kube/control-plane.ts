@@ -22,16 +22,13 @@ export type ControlPlaneOptions = {
   readonly logs: string;
   /** Where the API server listens. */
   readonly address?: string;
-  /** Without it, a free one. */
-  readonly ports?: { readonly apiServer?: number };
+  /** Of the API server; without it, a free one. */
+  readonly port?: number;
   readonly serviceCidr?: string;
-  /** Addresses of pods, of which every node gets a part; without it, none does. */
-  readonly clusterCidr?: string;
   /** More names and addresses for the API server's certificate. */
   readonly apiServerHosts?: readonly string[];
   /** Whether to run the scheduler. */
   readonly scheduler?: boolean;
-  readonly controllers?: readonly string[];
   readonly apiServerArgs?: readonly string[];
   readonly controllerManagerArgs?: readonly string[];
   /**
@@ -39,8 +36,6 @@ export type ControlPlaneOptions = {
    * garbage collector at once; those that come later, after half a minute.
    */
   readonly beforeControllers?: (kubeconfig: string) => Promise<void>;
-  /** Whether etcd waits for the disk: slower, but what is stored survives a power failure. */
-  readonly fsync?: boolean;
 };
 
 export type ControlPlane = {
@@ -65,7 +60,7 @@ export type ControlPlane = {
  * of that one's log.
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { address = "127.0.0.1", serviceCidr = "10.96.0.0/16", fsync = false } = options;
+  const { address = "127.0.0.1", serviceCidr = "10.96.0.0/16" } = options;
   // Programs run in the folder and are given absolute paths.
   const folder = resolve(options.folder);
   const logs = resolve(options.logs);
@@ -102,8 +97,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           port,
           kubeconfig: file,
           serviceCidr,
-          clusterCidr: options.clusterCidr,
-          controllers: options.controllers ?? ["*"],
           certificates,
           args: options.controllerManagerArgs ?? [],
         }),
@@ -127,10 +120,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await components.start({
       name: "etcd",
       port: 0,
-      command: () => etcdCommand({ fsync }),
+      command: () => etcdCommand(),
       isReady: () => existsSync(etcdSocket),
     });
-    const port = await startApiServer(options.ports?.apiServer);
+    const port = await startApiServer(options.port);
     const server = `https://${address}:${port}`;
     const adminFile = await kubeconfig("admin", server, certificates.admin);
     await options.beforeControllers?.(adminFile);

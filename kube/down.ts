@@ -1,36 +1,40 @@
-import { access, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { userLink } from "./addresses.ts";
 import { removeCgroups } from "./cgroups.ts";
+import { exists } from "./files.ts";
 import { firstProcessOf } from "./namespaces.ts";
 import { run } from "./run.ts";
-import { findRunning, forgetRunning, type State, state, stateIn } from "./state.ts";
+import { alone, findLast, forgetRunning, state, stateIn } from "./state.ts";
 
-/** Stops the local Kubernetes if one runs; done when nothing of it is left but its logs. */
-export async function down(): Promise<void> {
-  const running = await findRunning();
-  if (running !== undefined) {
-    const firstProcess = await firstProcessOf(running.pid);
-    process.kill(running.pid, "SIGKILL");
-    // The kernel kills all processes in the namespaces, then lets the first one go.
-    while (await isThere(firstProcess)) await delay(20);
-    await removeLeftovers(stateIn(running.folder));
-  }
-  await removeLeftovers(state);
+/**
+ * Stops the local Kubernetes of this machine if one runs, and removes what one that was killed has left; done when
+ * nothing but logs is left. Answers whether one ran.
+ */
+export function down(): Promise<boolean> {
+  return alone(stop);
 }
 
-/** What one that was killed has left. */
-export async function removeLeftovers({ data, kubeconfig, socket }: State): Promise<void> {
+/** The same, for whoever is alone already. */
+export async function stop(): Promise<boolean> {
+  const last = await findLast();
+  if (last?.isRunning) await kill(last.pid);
   // The kernel takes its time with a network that nobody is in any more.
   await run(["ip", "link", "delete", userLink]).catch(() => {});
   await removeCgroups();
-  for (const path of [data, kubeconfig, socket]) await rm(path, { recursive: true, force: true });
+  for (const folder of new Set([last?.folder ?? state.folder, state.folder])) {
+    const { data, kubeconfig } = stateIn(folder);
+    for (const path of [data, kubeconfig]) await rm(path, { recursive: true, force: true });
+  }
   await forgetRunning();
+  return last?.isRunning ?? false;
 }
 
-function isThere(pid: number): Promise<boolean> {
-  return access(`/proc/${pid}`).then(
-    () => true,
-    () => false,
-  );
+/** Done when all processes in the namespaces of this `unshare` are gone. */
+async function kill(unshare: number): Promise<void> {
+  const firstProcess = await firstProcessOf(unshare);
+  process.kill(unshare, "SIGKILL");
+  // The kernel kills all others, then lets the first one go.
+  for (const end = Date.now() + 60_000; await exists(`/proc/${firstProcess}`); await delay(20))
+    if (Date.now() > end) throw new Error(`process ${firstProcess} does not end though it was killed`);
 }

@@ -1,5 +1,6 @@
 import type { CoreV1Api, V1Service } from "@kubernetes/client-node";
 import { loadBalancers } from "./addresses.ts";
+import { forEach } from "./each.ts";
 import { run } from "./run.ts";
 
 /**
@@ -24,20 +25,15 @@ export class LoadBalancer {
     const { items } = await this.#api.listServiceForAllNamespaces();
     const services = items.filter((service) => service.spec?.type === "LoadBalancer");
     const taken = new Set(services.flatMap((service) => addressOf(service) ?? []));
-    for (const service of services) {
-      if (addressOf(service) !== undefined) continue;
-      const address = freeAddress(service.spec?.loadBalancerIP, taken);
-      if (address === undefined) continue;
+    await forEach(services, async (service) => {
+      const address = addressOf(service) ?? freeAddress(service.spec?.loadBalancerIP, taken);
+      if (address === undefined) return;
       taken.add(address);
-      await this.#assign(service, address);
-    }
-    await Promise.all(
-      services.map(async (service) => {
-        const address = addressOf(service);
-        if (address !== undefined) await this.#route(address, await this.#healthy(service));
-      }),
-    );
-    for (const address of this.#routes.keys()) if (!taken.has(address)) await this.#route(address, []);
+      if (addressOf(service) === undefined) await this.#assign(service, address);
+      await this.#route(address, await this.#healthy(service));
+    });
+    const left = [...this.#routes.keys()].filter((address) => !taken.has(address));
+    await forEach(left, (address) => this.#route(address, []));
   }
 
   async #assign(service: V1Service, address: string): Promise<void> {
@@ -56,9 +52,13 @@ export class LoadBalancer {
   async #route(address: string, nodes: readonly string[]): Promise<void> {
     const hops = nodes.flatMap((node) => ["nexthop", "via", node]).join(" ");
     if ((this.#routes.get(address) ?? "") === hops) return;
-    if (hops === "") await run(["ip", "route", "delete", `${address}/32`]).catch(() => {});
-    else await run(["ip", "route", "replace", `${address}/32`, ...hops.split(" ")]);
-    this.#routes.set(address, hops);
+    if (hops === "") {
+      await run(["ip", "route", "delete", `${address}/32`]).catch(() => {});
+      this.#routes.delete(address);
+    } else {
+      await run(["ip", "route", "replace", `${address}/32`, ...hops.split(" ")]);
+      this.#routes.set(address, hops);
+    }
   }
 }
 

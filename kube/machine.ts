@@ -1,137 +1,56 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
-import { lan, ports, services, uplink } from "./addresses.ts";
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { kubernetesBinary } from "./binaries.ts";
-import { type ControlPlane, startControlPlane } from "./control-plane.ts";
-import { imagesFolder } from "./images.ts";
-import { LoadBalancer } from "./load-balancer.ts";
-import { KubernetesNode } from "./node.ts";
-import { serveNodePower } from "./node-power.ts";
-
-import { startRegistry } from "./registry.ts";
+import { createCgroup, removeCgroups } from "./cgroups.ts";
+import { exists } from "./files.ts";
+import { inNewNamespaces } from "./namespaces.ts";
+import { hiddenFolders } from "./node.ts";
 import { run } from "./run.ts";
-import { state } from "./state.ts";
-import { VolumeProvisioner } from "./volumes.ts";
 
 /**
- * All that runs in the namespaces that kube-up opens: the control plane, the nodes, the image registry, and stand-ins
- * for what a cloud does (addresses of load balancers, volumes). It says on its standard output how far it is, and last
- * "ready"; then it runs until it is killed.
+ * Sees whether this machine can run a Kubernetes, by trying what it takes.
+ * @throws Error that says what it can't do.
  */
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-const nodeCount = Number(process.argv[2]);
-
-async function createLan(): Promise<void> {
-  await run(["ip", "link", "set", "lo", "up"]);
-  // Without an address of its own it would take one of its ports, and another one with each node that comes.
-  await run(["ip", "link", "add", "lan", "address", lan.machineLinkAddress, "type", "bridge"]);
-  await run(["ip", "address", "add", `${lan.machine}/${lan.prefixLength}`, "dev", "lan"]);
-  await run(["ip", "link", "set", "lan", "up"]);
-  await run(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
-  // Connections that were open when all was killed do not keep this network alive for minutes.
-  await run(["sysctl", "-qw", "net.ipv4.tcp_orphan_retries=1"]);
-  // Connections from one client are spread over the nodes too.
-  await run(["sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1"]);
-}
-
-async function startNodes({ server, authority }: ControlPlane): Promise<KubernetesNode[]> {
-  const nodes = Array.from({ length: nodeCount }, (_, index) => {
-    const name = `node-${index + 1}`;
-    return new KubernetesNode({
-      name,
-      index,
-      count: nodeCount,
-      folder: join(state.data, name),
-      logs: join(state.logs, name),
-      server,
-      authority,
-    });
+export async function checkMachine(): Promise<void> {
+  if (process.platform !== "linux" || process.getuid?.() !== 0)
+    throw new Error("a Kubernetes on this machine needs Linux and root");
+  await tried("root may make no namespaces", () => run(inNewNamespaces(["true"])));
+  // Without it, a pod that reaches itself or its neighbours through a Service gets answers from a stranger.
+  if (!(await exists("/proc/sys/net/bridge")))
+    await tried("the kernel module br_netfilter cannot be loaded", () => run(["modprobe", "br_netfilter"]));
+  await tried("root may make no control groups", async () => {
+    await createCgroup("trial");
+    await removeCgroups();
   });
-  for (const node of nodes) await node.powerOn();
-  return nodes;
+  await tried("overlay file systems cannot be made here", tryOverlay);
 }
 
-function kubectl(kubeconfig: string, ...args: string[]): Promise<string> {
-  return run([kubernetesBinary("kubectl"), `--kubeconfig=${kubeconfig}`, ...args]);
-}
-
-/** Does what there is to do again and again, as a controller that has missed nothing; a failure is said once. */
-async function keepUpdating(name: string, update: () => Promise<void>): Promise<void> {
-  let last = "";
-  for (;;) {
-    const problem = await update().then(
-      () => "",
-      (error: Error) => error.message,
-    );
-    if (problem !== last && problem !== "") console.error(`${name}: ${problem}`);
-    last = problem;
-    await delay(500);
+/** Nodes have /var/lib, /var/log and /run of their own: what they run must not lie there. */
+export async function checkPaths(): Promise<void> {
+  for (const path of [import.meta.dirname, process.execPath, dirname(kubernetesBinary("kubelet"))]) {
+    const real = await realpath(path);
+    const hidden = hiddenFolders.find((folder) => `${real}/`.startsWith(`${folder}/`));
+    if (hidden !== undefined)
+      throw new Error(
+        `${real} cannot be used by nodes, which have a ${hidden} of their own; move it elsewhere`,
+      );
   }
 }
 
-async function main(): Promise<void> {
-  await mkdir(state.logs, { recursive: true });
-  await createLan();
-  if (startRegistry !== undefined)
-    await startRegistry({ folder: imagesFolder(), address: lan.machine, port: ports.registry });
-  say("starting the control plane");
-  const controlPlane = await startControlPlane({
-    folder: join(state.data, "control-plane"),
-    logs: state.logs,
-    address: lan.machine,
-    ports: { apiServer: ports.apiServer },
-    serviceCidr: services.cidr,
-    apiServerHosts: [uplink.machine],
-    scheduler: true,
-    // Nodes have names that only Kubernetes knows.
-    apiServerArgs: ["--kubelet-preferred-address-types=InternalIP"],
+async function tried(problem: string, work: () => Promise<unknown>): Promise<void> {
+  await work().catch((error: Error) => {
+    throw new Error(`${problem}: ${error.message}`);
   });
-  say(`starting ${nodeCount} ${nodeCount === 1 ? "node" : "nodes"}`);
-  const nodes = await startNodes(controlPlane);
-  await serveNodePower(nodes);
-  const config = new KubeConfig();
-  config.loadFromFile(controlPlane.kubeconfig);
-  const api = config.makeApiClient(CoreV1Api);
-  const loadBalancer = new LoadBalancer(
-    api,
-    nodes.map((node) => node.address),
-  );
-  const volumes = new VolumeProvisioner(api, new Map(nodes.map((node) => [node.name, node.disk])));
-  void keepUpdating("load balancer", () => loadBalancer.update());
-  void keepUpdating("volumes", () => volumes.update());
-  const manifests = join(import.meta.dirname, "manifests");
-  await kubectl(controlPlane.kubeconfig, "apply", "--server-side", "-f", manifests);
-  say("waiting for the nodes and for cluster DNS");
-  await untilNodesAreThere(api, nodes.length);
-  await kubectl(controlPlane.kubeconfig, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s");
-  await kubectl(
-    controlPlane.kubeconfig,
-    "--namespace=kube-system",
-    "rollout",
-    "status",
-    "deployment/coredns",
-    "--timeout=120s",
-  );
-  say("ready");
 }
 
-async function untilNodesAreThere(api: CoreV1Api, count: number): Promise<void> {
-  for (const end = Date.now() + 120_000; Date.now() < end; await delay(200))
-    if ((await api.listNode()).items.length === count) return;
-  throw new Error(`not all of the ${count} nodes have registered within 2 minutes; see ${state.logs}`);
-}
-
-// Whoever started this may be gone when it has heard "ready".
-process.stdout.on("error", () => {});
-try {
-  await main();
-} catch (error) {
-  say(`failed: ${(error as Error).message}`);
-  process.exit(1);
+/** Containers' file systems are of this kind, on that of the checkout. */
+async function tryOverlay(): Promise<void> {
+  const folder = await mkdtemp(join(import.meta.dirname, "..", ".kubernetes-trial-"));
+  try {
+    const script = `cd "$1" && mkdir lower upper work merged &&
+      mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged`;
+    await run(["unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh", folder]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
  * A command in new namespaces: it sees its own processes, mounts, network, host name and shared memory. The first
  * process in there, catatonit, collects those that lose their parent. When it ends, or the one that this command
  * starts (`unshare`) is killed, the kernel kills all that runs in there, and takes away its mounts, network links
- * and packet filter rules with it. So nothing can be left over, however it ends.
+ * and packet filter rules with it.
  */
 export function inNewNamespaces(command: readonly string[]): string[] {
   return [
@@ -23,15 +23,19 @@ export function inNewNamespaces(command: readonly string[]): string[] {
   ];
 }
 
-/** The first process in the namespaces that this `unshare` has made. */
+/**
+ * The first process in the namespaces that this `unshare` has made.
+ * @throws Error if it has ended instead.
+ */
 export async function firstProcessOf(unshare: number): Promise<number> {
-  for (const end = Date.now() + 10_000; Date.now() < end; ) {
-    const children = await readFile(`/proc/${unshare}/task/${unshare}/children`, "utf8").catch(() => "");
+  for (;;) {
+    const children = await readFile(`/proc/${unshare}/task/${unshare}/children`, "utf8").catch(() => {
+      throw new Error(`unshare (process ${unshare}) has ended`);
+    });
     const first = Number(children.trim().split(" ")[0]);
     if (first > 0) return first;
     await delay(10);
   }
-  throw new Error(`unshare (process ${unshare}) started nothing within 10 seconds`);
 }
 
 /** A command in the namespaces that this process is in. */

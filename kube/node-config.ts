@@ -5,7 +5,7 @@ import { cgroupOfNode } from "./cgroups.ts";
 
 export const containerdSocket = "/run/containerd/containerd.sock";
 
-/** Of containerd. Images come from the machine's registry, under whatever name. */
+/** Of containerd. Images come from the hub's registry, under whatever name. */
 export function containerdConfig(folder: string): string {
   return `version = 2
 root = "/var/lib/containerd"
@@ -18,6 +18,11 @@ state = "/run/containerd"
   sandbox_image = "registry.k8s.io/pause:3.10"
   # Where this machine does not let root lower the score (CAP_SYS_RESOURCE), containers would not start.
   restrict_oom_score_adj = true
+  # Its profile would be loaded into the machine's kernel, and stay.
+  disable_apparmor = true
+
+[plugins."io.containerd.internal.v1.opt"]
+  path = "/var/lib/containerd/opt"
 
 [plugins."io.containerd.grpc.v1.cri".containerd]
   snapshotter = "overlayfs"
@@ -37,7 +42,7 @@ state = "/run/containerd"
 
 /** In folder/registries/_default: where containerd asks for an image, whatever registry its name says. */
 export function registryHosts(): string {
-  const registry = `http://${lan.machine}:${ports.registry}`;
+  const registry = `http://${lan.hub}:${ports.registry}`;
   // Without a server named here, containerd would go on to the image's own registry, which it cannot reach.
   return `server = "${registry}"
 

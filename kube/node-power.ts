@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { text } from "node:stream/consumers";
 import type { KubernetesNode } from "./node.ts";
-import { findRunning, state, stateIn } from "./state.ts";
+import { findRunning, socketFile } from "./state.ts";
 
 /**
  * Lets others switch nodes off and on, through a socket in the file system: `POST /node-2/off`. Answered when it is
@@ -29,10 +29,10 @@ export async function serveNodePower(nodes: readonly KubernetesNode[]): Promise<
       (error: Error) => answer(500, error.message),
     );
   });
-  await rm(state.socket, { force: true });
+  await rm(socketFile, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(state.socket, resolve);
+    server.listen(socketFile, resolve);
   });
 }
 
@@ -40,8 +40,7 @@ export async function serveNodePower(nodes: readonly KubernetesNode[]): Promise<
 export async function switchNode(node: string, power: "on" | "off"): Promise<string> {
   const running = await findRunning();
   if (running === undefined) throw new Error("no Kubernetes runs; `make kube-up` starts one");
-  const { socket } = stateIn(running.folder);
-  const asked = request({ socketPath: socket, path: `/${node}/${power}`, method: "POST" }).end();
+  const asked = request({ socketPath: socketFile, path: `/${node}/${power}`, method: "POST" }).end();
   const [response] = await once(asked, "response");
   const answer = (await text(response)).trim();
   if (response.statusCode !== 200) throw new Error(answer);

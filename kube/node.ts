@@ -1,14 +1,15 @@
-import { access, mkdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { lan, pods } from "./addresses.ts";
 import { kubernetesBinary } from "./binaries.ts";
 import type { Authority } from "./certificates.ts";
 import { createCgroup } from "./cgroups.ts";
+import { exists } from "./files.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { firstProcessOf, inNamespacesOf, inNetworkOf, inNewNamespaces } from "./namespaces.ts";
 import { cniConfig, containerdConfig, kubeletConfig, kubeProxyConfig, registryHosts } from "./node-config.ts";
-import { type RunningProcess, startProcess } from "./processes.ts";
+import { lastLines, type RunningProcess, startProcess } from "./processes.ts";
 import { run } from "./run.ts";
 
 export type NodePlan = {
@@ -25,6 +26,9 @@ export type NodePlan = {
   readonly authority: Authority;
 };
 
+/** A node has these of its own. What it runs lies elsewhere. */
+export const hiddenFolders = ["/var/lib", "/var/log", "/run"];
+
 /**
  * A node: containerd, the kubelet and kube-proxy in namespaces of their own, with a network interface of its own on
  * the local area network. What it writes to /var/lib is its disk: it outlasts a power-off, as a disk would.
@@ -36,6 +40,8 @@ export class KubernetesNode {
   readonly disk: string;
   readonly #plan: NodePlan;
   #power: { readonly namespaces: RunningProcess; readonly firstProcess: number } | undefined;
+  /** Done when what was asked last is done. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(plan: NodePlan) {
     this.name = plan.name;
@@ -44,27 +50,41 @@ export class KubernetesNode {
     this.#plan = plan;
   }
 
-  get isOn(): boolean {
-    return this.#power !== undefined;
-  }
-
-  /** Starts it. It is ready when the API server says so. */
-  async powerOn(): Promise<void> {
-    if (this.#power !== undefined) return;
-    await this.#configure();
-    await this.#openNamespaces();
-    await this.#connect();
-    this.#startPrograms();
+  /** Starts it, if it is off. It is ready when the API server says so. */
+  powerOn(): Promise<void> {
+    return this.#oneByOne(async () => {
+      if (this.#power !== undefined) return;
+      try {
+        await this.#configure();
+        await this.#openNamespaces();
+        await this.#connect();
+        this.#startPrograms();
+      } catch (error) {
+        await this.#kill();
+        throw error;
+      }
+    });
   }
 
   /** All its processes are killed at once, and its network interface is gone. Its disk stays. */
-  async powerOff(): Promise<void> {
+  powerOff(): Promise<void> {
+    return this.#oneByOne(() => this.#kill());
+  }
+
+  #oneByOne(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #kill(): Promise<void> {
     const power = this.#power;
     this.#power = undefined;
     if (power === undefined) return;
     await power.namespaces.stop("SIGKILL");
     // Killed processes are gone when the first process in the namespaces is.
     while (await exists(`/proc/${power.firstProcess}`)) await delay(10);
+    await run(["ip", "link", "delete", this.name]).catch(() => {});
   }
 
   async #configure(): Promise<void> {
@@ -94,36 +114,21 @@ export class KubernetesNode {
 
   async #openNamespaces(): Promise<void> {
     const { name, logs } = this.#plan;
-    // The node's own disk, logs and /run hide the machine's. Mounts of volumes are seen by the pods that use them.
-    const script = `set -e
-      hostname "$1"
-      mount --make-rshared /
-      mount --bind "$2" /var/lib
-      mount --bind "$3" /var/log
-      mount -t tmpfs tmpfs /run
-      # Names outside the cluster are not to be had, and are not to be waited for.
-      mkdir -p /run/node
-      touch /run/node/resolv.conf
-      mount --bind /run/node/resolv.conf /etc/resolv.conf
-      touch /run/node/mounted
-      exec catatonit -P`;
     const namespaces = startProcess({
       name,
-      command: inNewNamespaces(["sh", "-c", script, "sh", name, this.disk, logs]),
+      command: inNewNamespaces(["sh", join(import.meta.dirname, "node-mounts.sh"), name, this.disk, logs]),
       logFile: join(logs, "node.log"),
     });
     const firstProcess = await firstProcessOf(namespaces.pid);
     this.#power = { namespaces, firstProcess };
-    await this.#untilMounted(firstProcess);
-  }
-
-  async #untilMounted(firstProcess: number): Promise<void> {
     const mounted = `/proc/${firstProcess}/root/run/node/mounted`;
-    for (let tries = 0; tries < 1000; tries++) {
-      if (await exists(mounted)) return;
-      await delay(10);
-    }
-    throw new Error(`${this.name}: its mounts were not made; see ${join(this.#plan.logs, "node.log")}`);
+    const ended = namespaces.exited.then(() => {
+      throw new Error(
+        `${name} ended as soon as it was started:\n  ${lastLines(namespaces.logFile).join("\n  ")}`,
+      );
+    });
+    ended.catch(() => {});
+    while (!(await Promise.race([ended, exists(mounted)]))) await delay(10);
   }
 
   /** Its interface eth0, and the way to the pods of all nodes. */
@@ -150,7 +155,7 @@ export class KubernetesNode {
     await inside("ip", "link", "set", "lo", "up");
     await inside("ip", "address", "add", `${this.address}/${lan.prefixLength}`, "dev", "eth0");
     await inside("ip", "link", "set", "eth0", "up");
-    await inside("ip", "route", "add", "default", "via", lan.machine);
+    await inside("ip", "route", "add", "default", "via", lan.hub);
     await inside("sysctl", "-qw", "net.ipv4.ip_forward=1");
     for (let other = 0; other < count; other++) {
       if (other === index) continue;
@@ -181,14 +186,17 @@ export class KubernetesNode {
   async #keepRunning(program: string, command: readonly string[]): Promise<void> {
     const power = this.#on();
     const { name, logs } = this.#plan;
-    while (this.#power === power) {
-      const running = startProcess({
-        name: `${name}/${program}`,
-        command: inNamespacesOf(power.firstProcess, command),
-        logFile: join(logs, `${program}.log`),
-      });
-      await running.exited;
-      await delay(1000);
+    for (; this.#power === power; await delay(1000)) {
+      try {
+        const running = startProcess({
+          name: `${name}/${program}`,
+          command: inNamespacesOf(power.firstProcess, command),
+          logFile: join(logs, `${program}.log`),
+        });
+        await running.exited;
+      } catch (error) {
+        console.error(`${name}: ${program} cannot be started: ${(error as Error).message}`);
+      }
     }
   }
 
@@ -196,11 +204,4 @@ export class KubernetesNode {
     if (this.#power === undefined) throw new Error(`${this.name} is off`);
     return this.#power;
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -2,8 +2,8 @@ import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { blobFile, type Descriptor, type Index, indexFile, nameOf } from "./images/layout.ts";
 
 export type Registry = { readonly address: string; readonly port: number; stop(): Promise<void> };
 
@@ -15,18 +15,11 @@ export type RegistryOptions = {
   readonly port: number;
 };
 
-/** What index.json says of an image: where its manifest is. */
-type Descriptor = { readonly mediaType: string; readonly digest: string; readonly size: number };
-
-type NamedDescriptor = Descriptor & { readonly annotations?: Readonly<Record<string, string>> };
-
 type Images = {
   /** Manifests by full name, as it stands in a pod: docker.io/library/nats:2.15.2. */
   readonly byName: ReadonlyMap<string, Descriptor>;
   readonly byDigest: ReadonlyMap<string, Descriptor>;
 };
-
-const refName = "org.opencontainers.image.ref.name";
 
 // As the specification of OCI distribution has them. Only what fits is looked for, so that no path leads out of the
 // folder.
@@ -88,7 +81,7 @@ class ImageIndex {
   #images: Images = { byName: new Map(), byDigest: new Map() };
 
   constructor(folder: string) {
-    this.#file = join(folder, "index.json");
+    this.#file = indexFile(folder);
   }
 
   async read(): Promise<Images> {
@@ -107,11 +100,11 @@ class ImageIndex {
 }
 
 function parseIndex(text: string): Images {
-  const { manifests } = JSON.parse(text) as { manifests: readonly NamedDescriptor[] };
+  const { manifests } = JSON.parse(text) as Index;
   const byName = new Map<string, Descriptor>();
   const byDigest = new Map<string, Descriptor>();
   for (const manifest of manifests) {
-    const name = manifest.annotations?.[refName];
+    const name = nameOf(manifest);
     if (name !== undefined) byName.set(name, manifest);
     byDigest.set(manifest.digest, manifest);
   }
@@ -170,7 +163,7 @@ async function send(
 ): Promise<void> {
   if (!digestPattern.test(digest))
     throw new Refusal(500, "DIGEST_INVALID", "index.json has no sha256 digest");
-  const file = join(folder, "blobs", "sha256", digest.slice("sha256:".length));
+  const file = blobFile(folder, digest);
   const size = await stat(file).then(
     (found) => found.size,
     () => {

@@ -1,54 +1,59 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { openSync, readFileSync } from "node:fs";
-import { copyFile, mkdir, rename, rm } from "node:fs/promises";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { lan, loadBalancers, pods, uplink, userLink } from "./addresses.ts";
-import { down, removeLeftovers } from "./down.ts";
+import { stop } from "./down.ts";
+import { checkMachine, checkPaths } from "./machine.ts";
 import { firstProcessOf, inNetworkOf, inNewNamespaces } from "./namespaces.ts";
+import { lastLines } from "./processes.ts";
 import { run } from "./run.ts";
-import { findRunning, recordRunning, state } from "./state.ts";
+import { alone, findRunning, recordRunning, state } from "./state.ts";
 
 /**
  * Starts the local Kubernetes; done when its nodes are ready. If that fails or is interrupted, nothing of it is left
  * but its logs.
- * @throws Error if one runs already, or with what did not come up.
+ * @throws Error if one runs already, if this machine can't run one, or with what did not come up.
  */
-export async function up(nodes: number, say: (text: string) => void, signal: AbortSignal): Promise<void> {
-  const running = await findRunning();
-  if (running !== undefined)
-    throw new Error(`a Kubernetes of ${running.folder} runs already; \`make kube-down\` stops it`);
-  await removeLeftovers(state);
-  await startNewLogs();
-  try {
-    await start(nodes, say, signal);
-  } catch (error) {
-    await down();
+export function up(nodes: number, say: (text: string) => void, signal: AbortSignal): Promise<void> {
+  return alone(async () => {
+    const running = await findRunning();
+    if (running !== undefined)
+      throw new Error(`a Kubernetes of ${running.folder} runs already; \`make kube-down\` stops it`);
+    await stop();
+    await checkMachine();
+    await checkPaths();
+    await startNewLogs();
     signal.throwIfAborted();
-    throw error;
-  }
+    const hub = startHub(nodes);
+    try {
+      await once(hub, "spawn");
+      await recordRunning(hub.pid ?? 0);
+      await connect(await firstProcessOf(hub.pid ?? 0));
+      await untilReady(hub.stdout as Readable, say, signal);
+    } catch (error) {
+      hub.kill("SIGKILL");
+      await stop().catch((problem: Error) => say(`could not remove all of it: ${problem.message}`));
+      throw error;
+    }
+    hub.stdout?.destroy();
+    hub.unref();
+  });
 }
 
-async function start(nodes: number, say: (text: string) => void, signal: AbortSignal): Promise<void> {
-  const machineLog = join(state.logs, "machine.log");
-  const program = [process.execPath, join(import.meta.dirname, "machine.ts"), String(nodes)];
+const hubLog = join(state.logs, "hub.log");
+
+function startHub(nodes: number): ChildProcess {
+  const program = [process.execPath, join(import.meta.dirname, "hub.ts"), String(nodes)];
   const [file = "", ...args] = inNewNamespaces(["catatonit", "--", ...program]);
+  const log = openSync(hubLog, "a", 0o600);
   // Not in this session: it runs on when this process has ended, and Ctrl-C does not reach it.
-  const machine = spawn(file, args, {
-    detached: true,
-    stdio: ["ignore", "pipe", openSync(machineLog, "a")],
-  });
-  await once(machine, "spawn", { signal });
-  await recordRunning(machine.pid ?? 0);
-  const firstProcess = await firstProcessOf(machine.pid ?? 0);
-  await connect(firstProcess);
-  const output = machine.stdout as Readable;
-  await untilReady(output, say, signal, machineLog);
-  await copyFile(join(state.data, "control-plane", "admin.kubeconfig"), state.kubeconfig);
-  output.destroy();
-  machine.unref();
+  const hub = spawn(file, args, { detached: true, stdio: ["ignore", "pipe", log] });
+  closeSync(log);
+  return hub;
 }
 
 /** A link between this machine's network and theirs, and the routes into theirs. They vanish with their namespaces. */
@@ -58,25 +63,26 @@ async function connect(firstProcess: number): Promise<void> {
   await ip("address", "add", `${uplink.user}/${uplink.prefixLength}`, "dev", userLink);
   await ip("link", "set", userLink, "up");
   const inside = (...args: string[]): Promise<string> => run(inNetworkOf(firstProcess, ["ip", ...args]));
-  await inside("address", "add", `${uplink.machine}/${uplink.prefixLength}`, "dev", "uplink");
+  await inside("address", "add", `${uplink.hub}/${uplink.prefixLength}`, "dev", "uplink");
   await inside("link", "set", "uplink", "up");
   for (const network of [lan.cidr, loadBalancers.cidr, pods.cidr])
-    await ip("route", "add", network, "via", uplink.machine);
+    await ip("route", "add", network, "via", uplink.hub);
 }
 
-async function untilReady(
-  output: Readable,
-  say: (text: string) => void,
-  signal: AbortSignal,
-  machineLog: string,
-): Promise<void> {
-  for await (const line of createInterface({ input: output, signal })) {
+/** Reads what the hub says: how far it is, then that it is ready, or that it failed and why. */
+async function untilReady(hub: Readable, say: (text: string) => void, signal: AbortSignal): Promise<void> {
+  let failure: string[] | undefined;
+  for await (const line of createInterface({ input: hub, signal })) {
     if (line === "ready") return;
-    if (line.startsWith("failed: ")) throw new Error(line.slice("failed: ".length));
-    say(line);
+    if (failure !== undefined) failure.push(line);
+    else if (line.startsWith("failed: ")) failure = [line.slice("failed: ".length)];
+    else say(line);
   }
   signal.throwIfAborted();
-  throw new Error(`it ended before it was ready:\n${readFileSync(machineLog, "utf8").slice(-2000)}`);
+  if (failure !== undefined) throw new Error(failure.join("\n"));
+  throw new Error(
+    `it ended before it was ready; the last lines of ${hubLog}:\n  ${lastLines(hubLog).join("\n  ")}`,
+  );
 }
 
 async function startNewLogs(): Promise<void> {

@@ -1,8 +1,9 @@
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { CoreV1Api, V1PersistentVolume, V1PersistentVolumeClaim } from "@kubernetes/client-node";
+import { forEach } from "./each.ts";
 
-const provisioner = "disroom.io/node-folder";
+export const provisioner = "disroom.io/node-folder";
 const provisionedBy = "pv.kubernetes.io/provisioned-by";
 
 /**
@@ -25,9 +26,9 @@ export class VolumeProvisioner {
     const claims = await this.#api.listPersistentVolumeClaimForAllNamespaces();
     const volumes = await this.#api.listPersistentVolume();
     const names = new Set(volumes.items.map((volume) => volume.metadata?.name));
-    for (const claim of claims.items)
-      if (waitsForUs(claim) && !names.has(volumeName(claim))) await this.#provision(claim);
-    for (const volume of volumes.items) if (isReleased(volume)) await this.#remove(volume);
+    const waiting = claims.items.filter((claim) => waitsForUs(claim) && !names.has(volumeName(claim)));
+    await forEach(waiting, (claim) => this.#provision(claim));
+    await forEach(volumes.items.filter(isReleased), (volume) => this.#remove(volume));
   }
 
   async #provision(claim: V1PersistentVolumeClaim): Promise<void> {

@@ -19,10 +19,12 @@ node=node_modules/.bin/node
 version=$("$node" -p process.versions.node)
 [ "$name" = "docker.io/library/node:$version-$suite-slim" ] ||
   fail "$name is not Debian $suite with the Node.js of node_modules, which is $version"
-# Where this machine has its own packages from. What is in the format is apt's.
+# Where this machine has its own packages of Debian from: of a release itself, not of its updates (bookworm-updates). awk
+# reads to the end, or apt-get would fail. What is in the format is apt's.
 # shellcheck disable=SC2016
-mirror=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' | awk '$1 !~ /-/ { print $2; exit }')
-[ -n "$mirror" ] || fail "apt has no mirror of Debian in its settings"
+mirror=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' |
+  awk '$1 !~ /-/ && !found++ { print $2 }')
+[ -n "$mirror" ] || fail "apt knows no mirror of Debian; perhaps it does after apt-get update"
 
 # Not /tmp, which may be in memory or have no devices.
 work=$(mktemp -d -p /var/tmp disroom-base.XXXXXX)
@@ -44,7 +46,7 @@ cat >"$work/context/Dockerfile" <<END
 FROM scratch
 ADD root.tar /
 ENV NODE_VERSION=$version
-LABEL io.disroom.base="stand-in"
+LABEL disroom.io/stand-in-for="$name"
 CMD ["node"]
 END
 quietly "$@" --tag "$name" "$work/context"

@@ -70,8 +70,20 @@ fi
 
 "${build[@]}" --pull=false "${options[@]}" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
   --tag "$image" . >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "the image could not be built"; }
-base_label=$("$builder" inspect --type image "$base" | grep '"io.disroom.base": "stand-in"' || true)
+base_label=$("$builder" inspect --type image "$base" | grep '"disroom.io/stand-in-for": ' || true)
 say "built $image with $builder${base_label:+, on a stand-in of its base}"
+
+# The image that had the name before has none now, and would stay for ever. Steps that the next build can take again
+# have no such label.
+ours=label=org.opencontainers.image.title=DisRoom
+case "$builder" in
+  docker | podman) "$builder" image prune --force --filter "$ours" >/dev/null ;;
+  # One that a container is made of cannot go.
+  buildah)
+    buildah images --quiet --filter dangling=true --filter "$ours" |
+      xargs --no-run-if-empty buildah rmi >/dev/null 2>&1 || true
+    ;;
+esac
 
 if [ -n "$layout" ]; then
   mkdir -p "$layout"

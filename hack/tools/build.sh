@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # hack/tools/build.sh <program>... builds programs of the Go modules beside it, each once, and prints where each is.
 # They go to a cache folder outside the work tree, one folder for every version and for every change of what it is built
-# from; <cache>/disroom/<program> is a link to the folder that this checkout uses.
+# from; <cache>/disroom/<program> is a link to the one that was asked for last, by whichever checkout of this user.
+# A folder that no checkout has asked for in 30 days goes when another one of its program is asked for.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -83,6 +84,8 @@ build() {
     [ -x "$folder/$name" ] || compile "$name" "$folder" 9>&-
     exec 9>&-
   fi
+  touch "$folder"
+  find "$tools" -maxdepth 1 -type d -name "$name-[0-9]*" -mtime +30 -exec rm -rf {} +
   ln -sfnT "$folder" "$tools/$name"
   echo "$folder/$name"
 }

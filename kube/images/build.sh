@@ -16,7 +16,9 @@ say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
 # What is in each image: which program at which version, its files, and what buildah writes into its configuration.
-# Programs stand where the official images have them, so that a pod runs the same on either.
+# Programs stand where the official images have them, so that a pod runs the same on either. What is built from Go has
+# the version that the image's name says. What comes from Debian has that of the Debian here; the label
+# disroom.io/version says which.
 
 image_nats() {
   built nats-server
@@ -34,7 +36,6 @@ image_redis() {
   # In Debian's package redis-tools, the server goes by this name.
   program=$(command -v redis-check-rdb || command -v redis-server) || missing redis-tools
   version=$(exec -a redis-server "$program" --version | sed 's/.* v=\([0-9.]*\) .*/\1/')
-  at_version "$version-bookworm"
   file 755 "$program" /usr/local/bin/redis-server
   file 755 "$(command -v redis-cli)" /usr/local/bin/redis-cli
   libraries_of "$program" "$(command -v redis-cli)"
@@ -48,7 +49,6 @@ image_redis() {
 
 image_redis_exporter() {
   redis_exporter
-  at_version "v$version"
   file 755 "$program" /redis_exporter
   libraries_of "$program"
   config=(--entrypoint '["/redis_exporter"]' --user 59000:59000 --port 9121)
@@ -58,6 +58,7 @@ image_redis_exporter() {
 # is told to.
 image_pause() {
   program=$(command -v catatonit) || missing catatonit
+  version=$("$program" --version | sed 's/.* version \([^ ]*\).*/\1/')
   file 755 "$program" /pause
   config=(--entrypoint '["/pause", "-P"]' --user 65535:65535)
 }
@@ -82,8 +83,7 @@ built() {
 # Debian has it as a package that would start a service; only the program is taken.
 redis_exporter() {
   local name=prometheus-redis-exporter
-  version=${full_name##*:v}
-  program="$tools/redis_exporter-$version/redis_exporter"
+  program="$tools/redis_exporter/redis_exporter"
   if [ ! -x "$program" ]; then
     say "taking redis_exporter out of its Debian package"
     (
@@ -93,7 +93,7 @@ redis_exporter() {
       chmod 755 "$scratch"
       { apt-get download "$name" || { apt-get update && apt-get download "$name"; }; } >log 2>&1 &&
         dpkg-deb -x "$name"_*.deb . || { cat log >&2; exit 1; }
-      mkdir -p "${program%/*}"
+      mkdir -p "$tools/redis_exporter"
       mv "usr/bin/$name" "$program"
       rm -rf "$scratch/package"
     ) || fail "the Debian package $name could not be had"
@@ -110,7 +110,8 @@ at_version() {
 
 # file <mode> <source> <path in the image>
 file() {
-  steps+=("install -D -m $1 $2 \$root$3")
+  # The step has no path of this machine, which may have blanks, and says nothing of the image.
+  steps+=("install -D -m $1 \"\${inputs[${#inputs[@]}]}\" \"\$root$3\"")
   inputs+=("$2")
 }
 
@@ -125,12 +126,12 @@ text() {
 folder() {
   local mode=700
   [ "$1" != 0 ] || mode=1777
-  steps+=("install -d -o $1 -g $1 -m $mode \$root$2")
+  steps+=("install -d -o $1 -g $1 -m $mode \"\$root$2\"")
 }
 
 # capability <path in the image> <capability>
 capability() {
-  steps+=("setcap $2 \$root$1")
+  steps+=("setcap $2 \"\$root$1\"")
 }
 
 # The shared libraries that programs are linked with, and what loads them.
@@ -143,10 +144,15 @@ libraries_of() {
 
 # ensure <image>
 ensure() {
-  local full_name config=() steps=() inputs=() stamp
+  local full_name program version config=() steps=() inputs=() stamp
   full_name=$(sed -n "s/^ *\"$1\": \"\(.*\)\",*$/\1/p" images.json)
   [ -n "$full_name" ] || fail "kube/images/images.json has no $1"
   "image_$1"
+  config+=(
+    --label "org.opencontainers.image.description=Local stand-in for $full_name, made by DisRoom's kube/images/build.sh"
+    --label "disroom.io/stand-in-for=$full_name"
+    --label "disroom.io/version=$version"
+  )
   stamp=$(inputs_hash)
   [ "$(cat "$images/stamps/$1" 2>/dev/null)" = "$stamp" ] && has_image && return
   say "making the image $full_name"
@@ -157,8 +163,7 @@ ensure() {
 
 inputs_hash() {
   {
-    # Where the scratch folder is says nothing of the image.
-    printf '%s\n' "$full_name" "${config[@]}" "${steps[@]}" | sed "s|$scratch||g; s|$tools||g"
+    printf '%s\n' "$full_name" "${config[@]}" "${steps[@]}"
     cat "${inputs[@]}"
   } | sha256sum | cut -d ' ' -f 1
 }
@@ -179,12 +184,9 @@ make_image() {
   # shellcheck disable=SC2034
   root=$(in_scratch mount "$container")
   for step in "${steps[@]}"; do
-    # All names in them are without blanks.
     eval "$step"
   done
-  in_scratch config "${config[@]}" \
-    --label "org.opencontainers.image.description=Local stand-in for $full_name, made by DisRoom's kube/images/build.sh" \
-    --label "disroom.io/stand-in-for=$full_name" "$container"
+  in_scratch config "${config[@]}" "$container"
   # The same files make the same image, whenever and wherever: hence no time.
   in_scratch commit --quiet --rm --timestamp 0 --format oci "$container" "oci:$images:$full_name" >/dev/null
 }

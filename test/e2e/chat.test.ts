@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { switchNode } from "../../kube/node-power.ts";
 import { provisionStreams } from "../../src/cluster/provision.ts";
@@ -13,6 +14,7 @@ import { applyNamespace } from "../support/namespace.ts";
 
 /** Our image on Kubernetes, with plain objects: test/e2e/manifests/chat.yaml. */
 const chat = applyNamespace("e2e-chat", "test/e2e/manifests/chat.yaml");
+const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const goodbye = "* Server is restarting, please reconnect\n";
 const time = String.raw`\[\d\d:\d\d:\d\d\]`;
 
@@ -21,9 +23,10 @@ beforeAll(async () => {
   await chat.rolledOut("statefulset/nats", "deployment/redis");
   await createStreams(await chat.get(["pod", "nats-0"], "{.status.podIP}"));
   await chat.rolledOut("deployment/server", "deployment/worker");
-  address = await eventually(
-    async () => (await chat.get(["service", "chat"], "{.status.loadBalancer.ingress[0].ip}")) || false,
-  );
+  const ingress = "{.status.loadBalancer.ingress[0].ip}";
+  address = await eventually(async () => (await chat.get(["service", "chat"], ingress)) || false, {
+    interval: 500,
+  });
   await eventually(connect);
 });
 
@@ -133,10 +136,10 @@ describe("a chat server", () => {
     await join(member, "drained", "dave");
     try {
       // NATS, whose volume is on its node, cannot go elsewhere.
-      const drained = kubectl("drain", node, "--pod-selector=app=server", "--timeout=60s");
-      await member.line(goodbye.trimEnd());
-      await member.ended();
-      await drained;
+      await Promise.all([
+        kubectl("drain", node, "--pod-selector=app=server", "--timeout=60s"),
+        member.line(goodbye.trimEnd()).then(() => member.ended()),
+      ]);
       await chat.rolledOut("deployment/server");
       const nodes = await chat.get(["pods", "--selector=app=server"], "{.items[*].spec.nodeName}");
       expect(nodes.split(" ")).not.toContain(node);
@@ -159,7 +162,7 @@ test("a node that loses its power comes back with all that its NATS had stored",
   expect(await restarts()).toBe("0");
   await switchNode(node, "off");
   await switchNode(node, "on");
-  await eventually(async () => expect(await restarts()).toBe("1"), { milliseconds: 120_000 });
+  await eventually(async () => expect(await restarts()).toBe("1"), { milliseconds: 120_000, interval: 500 });
   await chat.rolledOut("statefulset/nats", "deployment/redis", "deployment/server", "deployment/worker");
 
   const again = await eventually(connect, { milliseconds: 60_000 });
@@ -183,12 +186,20 @@ test("kubectl reaches into pods", async () => {
 });
 
 describe("the image", () => {
-  const image = "ghcr.io/disroom/disroom:0.1.0";
+  const image = `ghcr.io/disroom/disroom:${version}`;
 
   test("runs with kubectl run", async () => {
     const pod = "e2e-run-help";
     try {
-      await kubectl("run", pod, `--image=${image}`, "--restart=Never", "--", "help");
+      await kubectl(
+        "run",
+        pod,
+        `--image=${image}`,
+        "--image-pull-policy=Always",
+        "--restart=Never",
+        "--",
+        "help",
+      );
       await kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", `pod/${pod}`, "--timeout=60s");
       expect(await kubectl("logs", pod)).toContain("a chat server, which people connect to");
     } finally {

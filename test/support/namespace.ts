@@ -32,7 +32,7 @@ export function applyNamespace(name: string, manifest: string): Namespace {
   };
 }
 
-/** Starts the local Kubernetes if it does not run. Tests leave it running for others (test/e2e/stop-kubernetes.ts). */
+/** Starts the local Kubernetes if it does not run. It goes on for other test files, until hack/e2e.sh stops it. */
 async function ensureKubernetes(): Promise<void> {
   const running = await findRunning();
   if (running?.folder === state.folder) return;

@@ -34,7 +34,5 @@ test("takes a program from KUBEBUILDER_ASSETS, and what that lacks from the cach
 });
 
 test("says how to get a program that is missing", () => {
-  expect(() => kubernetesBinary("kubelet")).toThrow(
-    "kubelet is missing; `hack/setup.sh kubernetes` builds it",
-  );
+  expect(() => kubernetesBinary("kubelet")).toThrow("kubelet is missing; `hack/setup.sh test` builds it");
 });
