@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { userLink } from "./addresses.ts";
-import { removeCgroups } from "./cgroups.ts";
-import { exists } from "./files.ts";
-import { firstProcessOf } from "./namespaces.ts";
-import { run } from "./run.ts";
+import { removeCgroups } from "./node/cgroups.ts";
 import { alone, findLast, forgetRunning, state, stateIn } from "./state.ts";
+import { exists } from "./system/files.ts";
+import { firstProcessOf } from "./system/namespaces.ts";
+import { run } from "./system/run.ts";
 
 /**
  * Stops the local Kubernetes of this machine if one runs, and removes what one that was killed has left; done when

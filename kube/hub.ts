@@ -3,17 +3,16 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { lan, ports, services } from "./addresses.ts";
-import { kubernetesBinary } from "./binaries.ts";
-import { type ControlPlane, startControlPlane } from "./control-plane.ts";
+import { LoadBalancer } from "./cloud/load-balancer.ts";
+import { VolumeProvisioner } from "./cloud/volumes.ts";
+import { type ControlPlane, startControlPlane } from "./control-plane/control-plane.ts";
 import { imagesFolder } from "./images/layout.ts";
-import { LoadBalancer } from "./load-balancer.ts";
-import { KubernetesNode } from "./node.ts";
-import { serveNodePower } from "./node-power.ts";
-
-import { startRegistry } from "./registry.ts";
-import { run } from "./run.ts";
+import { startRegistry } from "./images/registry.ts";
+import { KubernetesNode } from "./node/node.ts";
+import { serveNodePower } from "./node/power.ts";
 import { state } from "./state.ts";
-import { VolumeProvisioner } from "./volumes.ts";
+import { kubernetesBinary } from "./system/binaries.ts";
+import { run } from "./system/run.ts";
 
 /**
  * Runs in the namespaces that kube-up opens, until it is killed: the control plane, the nodes, the image registry, the

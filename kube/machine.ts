@@ -1,11 +1,11 @@
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { kubernetesBinary } from "./binaries.ts";
-import { createCgroup, removeCgroups } from "./cgroups.ts";
-import { exists } from "./files.ts";
-import { inNewNamespaces } from "./namespaces.ts";
-import { hiddenFolders } from "./node.ts";
-import { run } from "./run.ts";
+import { createCgroup, removeCgroups } from "./node/cgroups.ts";
+import { hiddenFolders } from "./node/node.ts";
+import { kubernetesBinary } from "./system/binaries.ts";
+import { exists } from "./system/files.ts";
+import { inNewNamespaces } from "./system/namespaces.ts";
+import { run } from "./system/run.ts";
 
 /**
  * Sees whether this machine can run a Kubernetes, by trying what it takes.

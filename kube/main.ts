@@ -1,7 +1,7 @@
 import { toolsFolder } from "../src/local/binaries.ts";
 import { down } from "./down.ts";
 import { checkMachine } from "./machine.ts";
-import { switchNode } from "./node-power.ts";
+import { switchNode } from "./node/power.ts";
 import { findRunning, state } from "./state.ts";
 import { up } from "./up.ts";
 

@@ -8,10 +8,10 @@ import type { Readable } from "node:stream";
 import { lan, loadBalancers, pods, uplink, userLink } from "./addresses.ts";
 import { stop } from "./down.ts";
 import { checkMachine, checkPaths } from "./machine.ts";
-import { firstProcessOf, inNetworkOf, inNewNamespaces } from "./namespaces.ts";
-import { lastLines } from "./processes.ts";
-import { run } from "./run.ts";
 import { alone, findRunning, recordRunning, state } from "./state.ts";
+import { firstProcessOf, inNetworkOf, inNewNamespaces } from "./system/namespaces.ts";
+import { lastLines } from "./system/processes.ts";
+import { run } from "./system/run.ts";
 
 /**
  * Starts the local Kubernetes; done when its nodes are ready. If that fails or is interrupted, nothing of it is left

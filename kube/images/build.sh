@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # kube/images/build.sh [image]... makes local stand-ins for the images that pods name, for machines that reach no
 # registry: the same program at the same place, under the very name that images.json gives. All go to one OCI image
-# layout, <cache>/disroom/images, which kube/registry.ts serves. What is there already stays as it is.
+# layout, <cache>/disroom/images, which registry.ts serves. What is there already stays as it is.
 #
 # Whoever adds an image of their own to that folder does so under its lock:
 # flock FOLDER/.lock buildah push NAME oci:FOLDER:NAME

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { AppsV1Api, AuthenticationV1Api, CoreV1Api } from "@kubernetes/client-node";
 import { beforeAll, expect, test } from "vitest";
-import { startControlPlane } from "../../kube/control-plane.ts";
+import { startControlPlane } from "../../kube/control-plane/control-plane.ts";
 import { newFolder, processesIn, runControlPlane, type TestControlPlane } from "../support/control-plane.ts";
 import { isRunning } from "../support/disroom-up.ts";
 import { eventually } from "../support/eventually.ts";

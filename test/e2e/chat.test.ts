@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { switchNode } from "../../kube/node-power.ts";
+import { switchNode } from "../../kube/node/power.ts";
 import { provisionStreams } from "../../src/cluster/provision.ts";
 import { checkChatCluster } from "../../src/cluster/spec.ts";
 import { createLog } from "../../src/platform/log.ts";

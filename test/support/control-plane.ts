@@ -11,7 +11,11 @@ import {
   type V1CustomResourceDefinition,
 } from "@kubernetes/client-node";
 import { afterAll } from "vitest";
-import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../kube/control-plane.ts";
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  startControlPlane,
+} from "../../kube/control-plane/control-plane.ts";
 import { eventually } from "./eventually.ts";
 
 const running = new Set<ControlPlane>();

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
-import { run } from "../../kube/run.ts";
 import { state } from "../../kube/state.ts";
+import { run } from "../../kube/system/run.ts";
 
 /** For each kind of thing that the local Kubernetes could leave behind on this machine, what there is of it. */
 export type MachineState = Record<keyof Awaited<ReturnType<typeof machineState>>, string[]>;

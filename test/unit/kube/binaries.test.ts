@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { kubernetesBinary } from "../../../kube/binaries.ts";
+import { kubernetesBinary } from "../../../kube/system/binaries.ts";
 
 let folder = "";
 

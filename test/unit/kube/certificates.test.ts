@@ -3,14 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { firstAddress } from "../../../kube/certificate-set.ts";
+import { firstAddress } from "../../../kube/control-plane/certificate-set.ts";
 import {
   type Authority,
   type Certificate,
   createAuthority,
   createServiceAccountKeys,
-} from "../../../kube/certificates.ts";
-import { writeKubeconfig } from "../../../kube/kubeconfig.ts";
+} from "../../../kube/control-plane/certificates.ts";
+import { writeKubeconfig } from "../../../kube/control-plane/kubeconfig.ts";
 
 let folder = "";
 let authority: Authority;

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Components } from "../../../kube/components.ts";
+import { Components } from "../../../kube/control-plane/components.ts";
 
 let folder = "";
 let components: Components;

@@ -2,8 +2,8 @@ import { globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { services } from "../../../kube/addresses.ts";
-import { containerdConfig } from "../../../kube/node-config.ts";
-import { provisioner } from "../../../kube/volumes.ts";
+import { provisioner } from "../../../kube/cloud/volumes.ts";
+import { containerdConfig } from "../../../kube/node/config.ts";
 
 /** What is said at two places is said alike. */
 

@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Registry, startRegistry } from "../../../kube/registry.ts";
+import { type Registry, startRegistry } from "../../../kube/images/registry.ts";
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 

@@ -1,4 +1,4 @@
-import { lan, pods, ports, services } from "./addresses.ts";
+import { lan, pods, ports, services } from "../addresses.ts";
 import { cgroupOfNode } from "./cgroups.ts";
 
 /** Files that the programs of a node read. Paths in them are the node's own. */

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { exists } from "./files.ts";
+import { exists } from "../system/files.ts";
 
 /**
  * Control groups of the nodes. The kernel keeps them when the processes in them are gone: they are all that a

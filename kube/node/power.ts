@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { text } from "node:stream/consumers";
+import { findRunning, socketFile } from "../state.ts";
 import type { KubernetesNode } from "./node.ts";
-import { findRunning, socketFile } from "./state.ts";
 
 /**
  * Lets others switch nodes off and on, through a socket in the file system: `POST /node-2/off`. Answered when it is

@@ -1,16 +1,16 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { lan, pods } from "./addresses.ts";
-import { kubernetesBinary } from "./binaries.ts";
-import type { Authority } from "./certificates.ts";
+import { lan, pods } from "../addresses.ts";
+import type { Authority } from "../control-plane/certificates.ts";
+import { writeKubeconfig } from "../control-plane/kubeconfig.ts";
+import { kubernetesBinary } from "../system/binaries.ts";
+import { exists } from "../system/files.ts";
+import { firstProcessOf, inNamespacesOf, inNetworkOf, inNewNamespaces } from "../system/namespaces.ts";
+import { lastLines, type RunningProcess, startProcess } from "../system/processes.ts";
+import { run } from "../system/run.ts";
 import { createCgroup } from "./cgroups.ts";
-import { exists } from "./files.ts";
-import { writeKubeconfig } from "./kubeconfig.ts";
-import { firstProcessOf, inNamespacesOf, inNetworkOf, inNewNamespaces } from "./namespaces.ts";
-import { cniConfig, containerdConfig, kubeletConfig, kubeProxyConfig, registryHosts } from "./node-config.ts";
-import { lastLines, type RunningProcess, startProcess } from "./processes.ts";
-import { run } from "./run.ts";
+import { cniConfig, containerdConfig, kubeletConfig, kubeProxyConfig, registryHosts } from "./config.ts";
 
 export type NodePlan = {
   readonly name: string;
@@ -116,7 +116,7 @@ export class KubernetesNode {
     const { name, logs } = this.#plan;
     const namespaces = startProcess({
       name,
-      command: inNewNamespaces(["sh", join(import.meta.dirname, "node-mounts.sh"), name, this.disk, logs]),
+      command: inNewNamespaces(["sh", join(import.meta.dirname, "mounts.sh"), name, this.disk, logs]),
       logFile: join(logs, "node.log"),
     });
     const firstProcess = await firstProcessOf(namespaces.pid);

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { run } from "./run.ts";
+import { run } from "../system/run.ts";
 
 export type Certificate = { readonly certificateFile: string; readonly keyFile: string };
 

@@ -1,6 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import { toolsFolder } from "../src/local/binaries.ts";
+import { toolsFolder } from "../../src/local/binaries.ts";
 
 export type KubernetesProgram =
   | "etcd"

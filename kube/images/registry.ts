@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pipeline } from "node:stream/promises";
-import { blobFile, type Descriptor, type Index, indexFile, nameOf } from "./images/layout.ts";
+import { blobFile, type Descriptor, type Index, indexFile, nameOf } from "./layout.ts";
 
 export type Registry = { readonly address: string; readonly port: number; stop(): Promise<void> };
 

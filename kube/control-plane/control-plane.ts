@@ -1,19 +1,19 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { RunningProcess } from "../system/processes.ts";
 import { createCertificateSet } from "./certificate-set.ts";
 import type { Authority, Certificate } from "./certificates.ts";
-import { Components } from "./components.ts";
 import {
   apiServerCommand,
   controllerManagerCommand,
   etcdCommand,
   etcdSockets,
   schedulerCommand,
-} from "./control-plane-commands.ts";
+} from "./commands.ts";
+import { Components } from "./components.ts";
 import { askAs } from "./https.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
-import type { RunningProcess } from "./processes.ts";
 
 export type ControlPlaneOptions = {
   /** Where its data, certificates and kubeconfigs go. */

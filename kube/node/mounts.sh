@@ -1,5 +1,5 @@
 # Runs first in the namespaces of a node: gives it a disk, logs and a /run of its own in place of the machine's.
-#   node-mounts.sh NAME DISK LOGS
+#   mounts.sh NAME DISK LOGS
 set -e
 hostname "$1"
 # Mounts of volumes are to be seen by the pods that use them.

@@ -1,4 +1,4 @@
-import { kubernetesBinary } from "./binaries.ts";
+import { kubernetesBinary } from "../system/binaries.ts";
 import type { CertificateSet } from "./certificate-set.ts";
 
 /**

@@ -2,9 +2,9 @@ import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { freePorts } from "../src/local/ports.ts";
-import { exitWords } from "../src/local/supervisor.ts";
-import { lastLines, type RunningProcess, startProcess } from "./processes.ts";
+import { freePorts } from "../../src/local/ports.ts";
+import { exitWords } from "../../src/local/supervisor.ts";
+import { lastLines, type RunningProcess, startProcess } from "../system/processes.ts";
 
 export type ComponentPlan = {
   readonly name: string;

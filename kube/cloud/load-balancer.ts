@@ -1,7 +1,7 @@
 import type { CoreV1Api, V1Service } from "@kubernetes/client-node";
-import { loadBalancers } from "./addresses.ts";
+import { loadBalancers } from "../addresses.ts";
+import { run } from "../system/run.ts";
 import { forEach } from "./each.ts";
-import { run } from "./run.ts";
 
 /**
  * Does what a cloud does for Services of type LoadBalancer: each gets an address of its own, and connections to it are
