@@ -4,6 +4,7 @@ import { parseAllDocuments } from "yaml";
 import { services } from "../../../kube/addresses.ts";
 import { provisioner } from "../../../kube/cloud/volumes.ts";
 import { containerdConfig } from "../../../kube/node/config.ts";
+import { loadChatCluster } from "../../../src/cluster/spec.ts";
 
 /** What is said at two places is said alike. */
 
@@ -37,6 +38,11 @@ test("there are manifests", () => {
 test.each(manifests)("the images of %s are among those that nodes can pull", (file) => {
   const named = valuesOf("image", objectsOf(file)).map((image) => fullName(String(image)));
   expect(served).toEqual(expect.arrayContaining(named));
+});
+
+test("the default images of a ChatCluster are among those that nodes can pull", () => {
+  const { nats, redis } = loadChatCluster(readFileSync("examples/minimal.yaml", "utf8")).spec;
+  expect(served).toEqual(expect.arrayContaining([nats.image, redis.image].map(fullName)));
 });
 
 test("nodes can pull the image that holds a pod's namespaces", () => {
