@@ -20,7 +20,7 @@ export async function stop(): Promise<boolean> {
   const last = await findLast();
   if (last?.isRunning) await kill(last.pid);
   // The kernel takes its time with a network that nobody is in any more.
-  await run(["ip", "link", "delete", userLink]).catch(() => {});
+  await run(`ip link delete ${userLink}`).catch(() => {});
   await removeCgroups();
   for (const folder of new Set([last?.folder ?? state.folder, state.folder])) {
     const { data, kubeconfig } = stateIn(folder);

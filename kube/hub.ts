@@ -12,6 +12,7 @@ import { KubernetesNode } from "./node/node.ts";
 import { serveNodePower } from "./node/power.ts";
 import { state } from "./state.ts";
 import { kubernetesBinary } from "./system/binaries.ts";
+import { lastLines } from "./system/processes.ts";
 import { run } from "./system/run.ts";
 
 /**
@@ -27,16 +28,16 @@ function say(text: string): void {
 const nodeCount = Number(process.argv[2]);
 
 async function createLan(): Promise<void> {
-  await run(["ip", "link", "set", "lo", "up"]);
+  await run("ip link set lo up");
   // Without an address of its own it would take one of its ports, and another one with each node that comes.
-  await run(["ip", "link", "add", "lan", "address", lan.hubLinkAddress, "type", "bridge"]);
-  await run(["ip", "address", "add", `${lan.hub}/${lan.prefixLength}`, "dev", "lan"]);
-  await run(["ip", "link", "set", "lan", "up"]);
-  await run(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+  await run(`ip link add lan address ${lan.hubLinkAddress} type bridge`);
+  await run(`ip address add ${lan.hub}/${lan.prefixLength} dev lan`);
+  await run("ip link set lan up");
+  await run("sysctl -qw net.ipv4.ip_forward=1");
   // Connections that were open when all was killed do not keep this network alive for minutes.
-  await run(["sysctl", "-qw", "net.ipv4.tcp_orphan_retries=1"]);
+  await run("sysctl -qw net.ipv4.tcp_orphan_retries=1");
   // Connections from one client are spread over the nodes too.
-  await run(["sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1"]);
+  await run("sysctl -qw net.ipv4.fib_multipath_hash_policy=1");
 }
 
 async function startNodes({ server, authority }: ControlPlane): Promise<KubernetesNode[]> {
@@ -105,7 +106,7 @@ async function main(): Promise<void> {
   const manifests = join(import.meta.dirname, "manifests");
   await kubectl(controlPlane.kubeconfig, "apply", "--server-side", "-f", manifests);
   say("waiting for the nodes and for cluster DNS");
-  await untilNodesAreThere(api, nodes.length);
+  await untilRegistered(api, nodes);
   await kubectl(controlPlane.kubeconfig, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s");
   await kubectl(
     controlPlane.kubeconfig,
@@ -120,10 +121,18 @@ async function main(): Promise<void> {
   isReady = true;
 }
 
-async function untilNodesAreThere(api: CoreV1Api, count: number): Promise<void> {
-  for (const end = Date.now() + 120_000; Date.now() < end; await delay(200))
-    if ((await api.listNode()).items.length === count) return;
-  throw new Error(`not all of the ${count} nodes have registered within 2 minutes; see ${state.logs}`);
+async function untilRegistered(api: CoreV1Api, nodes: readonly KubernetesNode[]): Promise<void> {
+  for (const end = Date.now() + 120_000; ; await delay(200)) {
+    const { items } = await api.listNode();
+    const missing = nodes.find(({ name }) => !items.some((item) => item.metadata?.name === name));
+    if (missing === undefined) return;
+    if (Date.now() < end) continue;
+    const log = join(state.logs, missing.name, "kubelet.log");
+    const lines = lastLines(log).join("\n  ");
+    throw new Error(
+      `${missing.name} has not registered within 2 minutes; the last lines of ${log}:\n  ${lines}`,
+    );
+  }
 }
 
 // Keys have a mode of their own; what containers get to see must be open to those who are not root.

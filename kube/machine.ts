@@ -17,7 +17,7 @@ export async function checkMachine(): Promise<void> {
   await tried("root may make no namespaces", () => run(inNewNamespaces(["true"])));
   // Without it, a pod that reaches itself or its neighbours through a Service gets answers from a stranger.
   if (!(await exists("/proc/sys/net/bridge")))
-    await tried("the kernel module br_netfilter cannot be loaded", () => run(["modprobe", "br_netfilter"]));
+    await tried("the kernel module br_netfilter cannot be loaded", () => run("modprobe br_netfilter"));
   await tried("root may make no control groups", async () => {
     await createCgroup("trial");
     await removeCgroups();

@@ -58,15 +58,14 @@ function startHub(nodes: number): ChildProcess {
 
 /** A link between this machine's network and theirs, and the routes into theirs. They vanish with their namespaces. */
 async function connect(firstProcess: number): Promise<void> {
-  const ip = (...args: string[]): Promise<string> => run(["ip", ...args]);
-  await ip("link", "add", userLink, "type", "veth", "peer", "name", "uplink", "netns", `${firstProcess}`);
-  await ip("address", "add", `${uplink.user}/${uplink.prefixLength}`, "dev", userLink);
-  await ip("link", "set", userLink, "up");
-  const inside = (...args: string[]): Promise<string> => run(inNetworkOf(firstProcess, ["ip", ...args]));
-  await inside("address", "add", `${uplink.hub}/${uplink.prefixLength}`, "dev", "uplink");
-  await inside("link", "set", "uplink", "up");
+  const inside = (command: string) => run(inNetworkOf(firstProcess, command));
+  await run(`ip link add ${userLink} type veth peer name uplink netns ${firstProcess}`);
+  await run(`ip address add ${uplink.user}/${uplink.prefixLength} dev ${userLink}`);
+  await run(`ip link set ${userLink} up`);
+  await inside(`ip address add ${uplink.hub}/${uplink.prefixLength} dev uplink`);
+  await inside("ip link set uplink up");
   for (const network of [lan.cidr, loadBalancers.cidr, pods.cidr])
-    await ip("route", "add", network, "via", uplink.hub);
+    await run(`ip route add ${network} via ${uplink.hub}`);
 }
 
 /** Reads what the hub says: how far it is, then that it is ready, or that it failed and why. */

@@ -84,7 +84,7 @@ export class KubernetesNode {
     await power.namespaces.stop("SIGKILL");
     // Killed processes are gone when the first process in the namespaces is.
     while (await exists(`/proc/${power.firstProcess}`)) await delay(10);
-    await run(["ip", "link", "delete", this.name]).catch(() => {});
+    await run(`ip link delete ${this.name}`).catch(() => {});
   }
 
   async #configure(): Promise<void> {
@@ -135,33 +135,19 @@ export class KubernetesNode {
   async #connect(): Promise<void> {
     const { name, index, count } = this.#plan;
     const { firstProcess } = this.#on();
-    await run([
-      "ip",
-      "link",
-      "add",
-      name,
-      "type",
-      "veth",
-      "peer",
-      "name",
-      "eth0",
-      "netns",
-      `${firstProcess}`,
-    ]);
-    await run(["ip", "link", "set", name, "master", "lan", "up"]);
-    const inside = async (...command: string[]) => {
-      await run(inNetworkOf(firstProcess, command));
-    };
-    await inside("ip", "link", "set", "lo", "up");
-    await inside("ip", "address", "add", `${this.address}/${lan.prefixLength}`, "dev", "eth0");
-    await inside("ip", "link", "set", "eth0", "up");
-    await inside("ip", "route", "add", "default", "via", lan.hub);
-    await inside("sysctl", "-qw", "net.ipv4.ip_forward=1");
+    const inside = (command: string) => run(inNetworkOf(firstProcess, command));
+    await run(`ip link add ${name} type veth peer name eth0 netns ${firstProcess}`);
+    await run(`ip link set ${name} master lan up`);
+    await inside("ip link set lo up");
+    await inside(`ip address add ${this.address}/${lan.prefixLength} dev eth0`);
+    await inside("ip link set eth0 up");
+    await inside(`ip route add default via ${lan.hub}`);
+    await inside("sysctl -qw net.ipv4.ip_forward=1");
     for (let other = 0; other < count; other++) {
       if (other === index) continue;
-      await inside("ip", "route", "add", pods.ofNode(other), "via", lan.node(other));
+      await inside(`ip route add ${pods.ofNode(other)} via ${lan.node(other)}`);
     }
-    await run(["ip", "route", "replace", pods.ofNode(index), "via", this.address]);
+    await run(`ip route replace ${pods.ofNode(index)} via ${this.address}`);
   }
 
   #startPrograms(): void {

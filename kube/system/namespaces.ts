@@ -43,7 +43,7 @@ export function inNamespacesOf(pid: number, command: readonly string[]): string[
   return ["nsenter", `--target=${pid}`, "--pid", "--mount", "--net", "--uts", "--ipc", ...command];
 }
 
-/** A command in the network of this process, and in all else where the caller is. */
-export function inNetworkOf(pid: number, command: readonly string[]): string[] {
-  return ["nsenter", `--target=${pid}`, "--net", ...command];
+/** A command, given as a text without quotes, in the network of this process, and in all else where the caller is. */
+export function inNetworkOf(pid: number, command: string): string {
+  return `nsenter --target=${pid} --net ${command}`;
 }

@@ -7,23 +7,17 @@ export type MachineState = Record<keyof Awaited<ReturnType<typeof machineState>>
 
 export async function machineState() {
   return {
-    links: lines(await run(["ip", "-oneline", "link"])).map((line) => line.split(": ")[1] ?? ""),
-    addresses: lines(await run(["ip", "-oneline", "address"])).map((line) => line.replace(/valid_lft.*/, "")),
-    routes: lines(await run(["ip", "route"])),
+    links: lines(await run("ip -oneline link")).map((line) => line.split(": ")[1] ?? ""),
+    addresses: lines(await run("ip -oneline address")).map((line) => line.replace(/valid_lft.*/, "")),
+    routes: lines(await run("ip route")),
     // Others may mount things meanwhile: image builds, for example.
     mounts: lines(await readFile("/proc/mounts", "utf8")).filter((line) => /kube|containerd|node/.test(line)),
     // Counters and the time of day are different each time.
-    packetFilter: lines(await run(["iptables-save"])).filter((line) => !/^[#:]/.test(line)),
-    controlGroups: lines(await run(["find", "/sys/fs/cgroup", "-type", "d", "-path", "*disroom*"])),
+    packetFilter: lines(await run("iptables-save")).filter((line) => !/^[#:]/.test(line)),
+    controlGroups: lines(await run("find /sys/fs/cgroup -type d -path *disroom*")),
     // Those that the kubelet would change.
     settings: lines(
-      await run([
-        "sysctl",
-        "vm.overcommit_memory",
-        "vm.panic_on_oom",
-        "kernel.panic",
-        "kernel.panic_on_oops",
-      ]),
+      await run("sysctl vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops"),
     ),
     files: await entries("/opt", "/etc", "/var/lib", "/run"),
     processes: await ourProcesses(),
