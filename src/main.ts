@@ -17,6 +17,10 @@ const roles: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
     exitOnEarlySignal();
     await (await import("./worker/main.ts")).runWorker(args);
   },
+  operator: async (args) => {
+    exitOnEarlySignal();
+    await (await import("./operator/main.ts")).runOperator(args);
+  },
 };
 
 async function main([name, ...args]: string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { historyLength } from "../../src/chat/message.ts";
+import type { ChatCluster } from "../../src/cluster/chat-cluster.ts";
 import { checkChatCluster } from "../../src/cluster/spec.ts";
-import type { ChatCluster } from "../../src/cluster/types.ts";
 import { startLocalCluster } from "../../src/local/cluster.ts";
 import { Histogram } from "../load/histogram.ts";
 import { builtRole } from "../targets/built-role.ts";

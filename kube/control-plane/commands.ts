@@ -74,6 +74,7 @@ export function apiServerCommand(options: ApiServerOptions): string[] {
 }
 
 export type ControllerManagerOptions = {
+  readonly controllers: readonly string[];
   readonly port: number;
   readonly kubeconfig: string;
   readonly serviceCidr: string;
@@ -88,6 +89,7 @@ export function controllerManagerCommand(options: ControllerManagerOptions): str
     kubernetesBinary("kube-controller-manager"),
     ...flags({
       ...commonFlags(options),
+      controllers: options.controllers.join(","),
       "use-service-account-credentials": true,
       // With its usual limit of 20 requests a second, it takes four seconds longer to start.
       "kube-api-qps": 1000,

@@ -29,6 +29,8 @@ export type ControlPlaneOptions = {
   readonly apiServerHosts?: readonly string[];
   /** Whether to run the scheduler. */
   readonly scheduler?: boolean;
+  /** Which controllers run, as kube-controller-manager is told; all that run by default. */
+  readonly controllers?: readonly string[];
   readonly apiServerArgs?: readonly string[];
   readonly controllerManagerArgs?: readonly string[];
   /**
@@ -98,6 +100,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           kubeconfig: file,
           serviceCidr,
           certificates,
+          controllers: options.controllers ?? ["*"],
           args: options.controllerManagerArgs ?? [],
         }),
       isReady: async (port) =>

@@ -7,8 +7,8 @@ import {
 } from "@nats-io/jetstream";
 import { errors, type NatsConnection } from "@nats-io/transport-node";
 import { ingressStream, partitionsMetadata } from "../chat/subjects.ts";
+import type { ChatClusterSpec } from "./chat-cluster.ts";
 import { consumersOf, streamsOf, type WantedConsumer, type WantedStream } from "./streams.ts";
-import type { ChatClusterSpec } from "./types.ts";
 
 /** What exists was made for another partition count; a person has to decide. */
 export class PartitionMismatch extends Error {}

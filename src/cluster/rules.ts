@@ -1,6 +1,6 @@
 import { parseDuration } from "../platform/settings.ts";
+import type { ChatClusterSpec } from "./chat-cluster.ts";
 import { parseBytes } from "./quantity.ts";
-import type { ChatClusterSpec } from "./types.ts";
 
 /**
  * What the schema's field-by-field limits cannot say. The ChatCluster CRD holds the same rules in CEL with
@@ -70,7 +70,26 @@ export const rules: readonly Rule[] = [
     holds: ({ server: { service } }) =>
       service.loadBalancerSourceRanges.length === 0 || service.type === "LoadBalancer",
   },
+  {
+    field: "spec.server.service.externalTrafficPolicy",
+    message:
+      "must be Cluster unless the type is NodePort or LoadBalancer; nothing comes from outside elsewhere",
+    holds: ({ server: { service } }) =>
+      service.externalTrafficPolicy === "Cluster" || service.type !== "ClusterIP",
+  },
+  ...(["nats", "redis", "server", "workers"] as const).flatMap((part) =>
+    (["labels", "annotations"] as const).map((field) => ({
+      field: `spec.${part}.pod.${field}`,
+      message:
+        "must have no keys that begin with disroom.io/ or app.kubernetes.io/, since the operator sets those",
+      holds: (spec: ChatClusterSpec) => !Object.keys(spec[part].pod[field] ?? {}).some(isOperatorsKey),
+    })),
+  ),
 ];
+
+function isOperatorsKey(key: string): boolean {
+  return key.startsWith("disroom.io/") || key.startsWith("app.kubernetes.io/");
+}
 
 /** The rules that `spec` breaks, each as `<field>: <what it must be>`. */
 export function brokenRules(spec: ChatClusterSpec): string[] {

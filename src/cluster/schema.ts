@@ -53,11 +53,12 @@ function forAjv(crdSchema: Schema): Schema {
   });
 }
 
-/** `schema` with no fields allowed but those that it names. */
+/** `schema` with no fields allowed but those that it names, and nothing twice where Kubernetes refuses that. */
 function closed(schema: Schema): Schema {
   const { properties, additionalProperties, items, ...rest } = schema;
   return {
     ...rest,
+    ...(hasUniqueItems(schema) && { uniqueItems: true }),
     ...(properties && {
       properties: Object.fromEntries(
         Object.entries(properties).map(([name, property]) => [name, closed(property)]),
@@ -67,6 +68,13 @@ function closed(schema: Schema): Schema {
     ...(additionalProperties && { additionalProperties: closed(additionalProperties) }),
     ...(items && { items: closed(items) }),
   };
+}
+
+/** Kubernetes compares the keys of items. That is to compare whole items only where they have nothing else. */
+function hasUniqueItems({ items, ...list }: Schema): boolean {
+  if (list["x-kubernetes-list-type"] === "set") return true;
+  const keys = list["x-kubernetes-list-map-keys"] as string[] | undefined;
+  return keys !== undefined && Object.keys(items?.properties ?? {}).every((name) => keys.includes(name));
 }
 
 /** One line for each field that is wrong. */
@@ -106,6 +114,8 @@ function describeOne(error: ErrorObject): [field: string, problem: string] {
       return [at, `must be ${typeWords(schema, params.type)}, not ${shown(data)}`];
     case "pattern":
       return [at, `must look like ${schema.example}, not ${shown(data)}`];
+    case "uniqueItems":
+      return [at, `must not hold ${shown((data as unknown[])[params.i])} twice`];
     default:
       return [at, `${error.message}`];
   }

@@ -1,10 +1,10 @@
 import { parseAllDocuments } from "yaml";
 import { UsageError } from "../platform/settings.ts";
+import type { ChatCluster } from "./chat-cluster.ts";
 import { brokenRules } from "./rules.ts";
 import { fillAndCheck } from "./schema.ts";
-import type { ChatCluster } from "./types.ts";
 
-export type { ChatCluster, ChatClusterSpec } from "./types.ts";
+export type { ChatCluster, ChatClusterSpec } from "./chat-cluster.ts";
 
 /**
  * The one ChatCluster in `yamlText`, checked and with its defaults filled in; other objects are left alone.

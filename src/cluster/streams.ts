@@ -22,8 +22,9 @@ import {
   roomsStream,
 } from "../chat/subjects.ts";
 import { parseDuration } from "../platform/settings.ts";
+import type { ChatClusterSpec } from "./chat-cluster.ts";
+import { streamReplicas } from "./derived.ts";
 import { parseBytes } from "./quantity.ts";
-import { type ChatClusterSpec, streamReplicas } from "./types.ts";
 
 export type WantedStream = Partial<StreamConfig> & { readonly name: string };
 export type WantedConsumer = Partial<ConsumerConfig> & { readonly durable_name: string };

@@ -1,4 +1,4 @@
-import type { ChatCluster, ChatClusterSpec } from "../cluster/types.ts";
+import type { ChatCluster, ChatClusterSpec } from "../cluster/chat-cluster.ts";
 import { findBinaries } from "./binaries.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { keepProvisioned } from "./keep-provisioned.ts";

@@ -1,5 +1,5 @@
+import type { ChatCluster } from "../cluster/chat-cluster.ts";
 import { checkChatCluster } from "../cluster/spec.ts";
-import type { ChatCluster } from "../cluster/types.ts";
 
 /** What `disroom up` runs when it is given no file: one of each part, with sizes for a laptop. */
 export function defaultChatCluster(): ChatCluster {

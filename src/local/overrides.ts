@@ -1,5 +1,6 @@
+import type { ChatCluster } from "../cluster/chat-cluster.ts";
+import { maxWorkers, streamReplicas } from "../cluster/derived.ts";
 import { brokenRules } from "../cluster/rules.ts";
-import { type ChatCluster, maxWorkers, streamReplicas } from "../cluster/types.ts";
 import { UsageError } from "../platform/settings.ts";
 
 /** Flags of `disroom up` that stand above what the ChatCluster says. */

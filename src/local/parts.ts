@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import type { ChatCluster } from "../cluster/chat-cluster.ts";
 import { type NatsCluster, natsConfig } from "../cluster/nats-config.ts";
 import { natsEnvironment, nodeEnvironment, nodeFlags } from "../cluster/process-settings.ts";
 import { parseBytes } from "../cluster/quantity.ts";
-import type { ChatCluster } from "../cluster/types.ts";
 import type { Binaries } from "./binaries.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Listening } from "./readiness.ts";

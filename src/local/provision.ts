@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { ChatClusterSpec } from "../cluster/chat-cluster.ts";
 import { isTemporary, PartitionMismatch, type Provisioned, provisionStreams } from "../cluster/provision.ts";
-import type { ChatClusterSpec } from "../cluster/types.ts";
 import { createLog } from "../platform/log.ts";
 import { connectNats } from "../platform/nats.ts";
 import { UsageError } from "../platform/settings.ts";

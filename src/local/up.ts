@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import type { ChatCluster } from "../cluster/chat-cluster.ts";
 import { loadChatCluster } from "../cluster/spec.ts";
-import type { ChatCluster } from "../cluster/types.ts";
 import { readSettings, UsageError } from "../platform/settings.ts";
 import { type LocalCluster, startLocalCluster } from "./cluster.ts";
 import { defaultChatCluster } from "./default-cluster.ts";
@@ -9,13 +9,15 @@ import { withOverrides } from "./overrides.ts";
 import { partTable, reportOn } from "./report.ts";
 import { upSettings } from "./settings.ts";
 import { reachable } from "./welcome.ts";
+import { withoutEffect } from "./without-effect.ts";
 
 const ctrlC = 130;
 
 /** `disroom up`: runs a ChatCluster on this machine until SIGINT, SIGTERM or SIGHUP. */
 export async function runUp(args: readonly string[]): Promise<void> {
   const settings = readSettings(upSettings, args.map(longName), process.env);
-  const cluster = withOverrides(readChatCluster(settings.file), settings);
+  const given = readChatCluster(settings.file);
+  const cluster = withOverrides(given, settings);
   // A terminal or a reader that has gone away is no reason to end the chat.
   process.stdout.on("error", () => {});
   const write = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -38,6 +40,8 @@ export async function runUp(args: readonly string[]): Promise<void> {
     return;
   }
   for (const line of partTable(running.parts())) write(line);
+  const idle = withoutEffect(given.spec);
+  if (idle.length > 0) write(`Of no effect on one machine: ${idle.join(", ")}`);
   write(`Messages and logs are in ${running.dataFolder}; Ctrl-C stops everything`);
   write(`Ready: nc ${reachable(running.host)} ${running.port}`);
   await aborted(stopping);

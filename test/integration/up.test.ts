@@ -143,6 +143,16 @@ describe("disroom up", () => {
     await stop(cluster);
   });
 
+  test("a whole ChatCluster, and which of its fields mean nothing here", async () => {
+    const cluster = up("-f", "examples/chatcluster.yaml", "--nats", "1", "--servers", "1", "--workers", "1");
+    await ready(cluster);
+    expect(cluster.lines).toContain(
+      "Of no effect on one machine: spec.image, spec.nats.resources, spec.nats.pod, spec.redis.resources, " +
+        "spec.server.service, spec.server.resources, spec.workers.maxReplicas, spec.workers.resources, spec.monitoring",
+    );
+    await stop(cluster);
+  });
+
   test("no password is on a command line", async () => {
     const cluster = up();
     await ready(cluster);

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { maxWorkers, streamReplicas } from "../../../src/cluster/derived.ts";
 import { chatClusterSchema, type Schema } from "../../../src/cluster/schema.ts";
 import { checkChatCluster, loadChatCluster } from "../../../src/cluster/spec.ts";
-import { type ChatClusterSpec, maxWorkers, streamReplicas } from "../../../src/cluster/types.ts";
+import { everyField } from "../../support/every-field.ts";
 
 const head = "apiVersion: disroom.io/v1alpha1\nkind: ChatCluster\nmetadata: { name: demo }\n";
 const load = (spec: string) => loadChatCluster(`${head}spec: ${spec}\n`).spec;
@@ -15,51 +16,6 @@ const problemOf = (spec: string): string => {
   throw new Error("it was accepted");
 };
 
-/** Every field of the types: the compiler refuses one that is missing or too many here. */
-type Complete<T> = T extends (infer I)[]
-  ? I[]
-  : T extends object
-    ? { [K in keyof T]-?: Complete<NonNullable<T[K]>> }
-    : T;
-
-const everyField: Complete<ChatClusterSpec> = {
-  image: "i",
-  paused: true,
-  nats: {
-    replicas: 5,
-    image: "n",
-    storage: { size: "20Gi", className: "fast" },
-    syncAlways: false,
-    resources: { requests: { cpu: 1 }, limits: { memory: "1Gi" } },
-  },
-  rooms: {
-    replicas: 5,
-    retention: { maxAge: "24h", maxBytes: "4Gi", maxMessagesPerRoom: 100 },
-    compression: true,
-  },
-  queue: { maxBytes: "500M" },
-  redis: { image: "r", resources: { requests: {}, limits: {} } },
-  server: {
-    replicas: 3,
-    service: {
-      type: "LoadBalancer",
-      port: 23,
-      annotations: { a: "b" },
-      loadBalancerSourceRanges: ["10.0.0.0/8"],
-    },
-    limits: { maxConnections: 1, messagesPerSecond: 0, sendQueueBytes: 65_536, joinTimeout: "1h" },
-    resources: { requests: {}, limits: {} },
-  },
-  workers: {
-    partitions: 8,
-    minReplicas: 2,
-    maxReplicas: 8,
-    lag: { targetSeconds: 1, scaleDownDelaySeconds: 0 },
-    resources: { requests: {}, limits: {} },
-  },
-  monitoring: { podMonitor: true, rules: true, dashboards: true },
-};
-
 const object = (spec: unknown) => ({
   apiVersion: "disroom.io/v1alpha1",
   kind: "ChatCluster",
@@ -67,38 +23,28 @@ const object = (spec: unknown) => ({
   spec,
 });
 
-const schemaFields = (schema: Schema, at: string): string[] =>
-  Object.entries(schema.properties ?? {}).flatMap(([name, property]) => [
-    `${at}.${name}`,
-    ...schemaFields(property, `${at}.${name}`),
-  ]);
+const specSchema = (): Schema => chatClusterSchema().properties?.spec ?? {};
 
-const specSchema = (): Schema => {
-  const { spec } = chatClusterSchema().properties ?? {};
-  if (spec === undefined) throw new Error("no spec in the CRD");
-  return spec;
-};
-
-test("the types have the fields of the CRD, and a value for each is kept as it is", () => {
-  const has = (path: string): boolean => {
-    let at: unknown = { spec: everyField };
-    for (const name of path.split(".")) {
-      if (typeof at !== "object" || at === null || !(name in at)) return false;
-      at = (at as Record<string, unknown>)[name];
-    }
-    return true;
-  };
-  expect(schemaFields(specSchema(), "spec").filter((path) => !has(path))).toEqual([]);
+test("a value for each field is kept as it is", () => {
+  const missing = (schema: Schema, value: unknown, at: string): string[] =>
+    Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+      const own = (value as Record<string, unknown>)[name];
+      return own === undefined ? [`${at}.${name}`] : missing(property, own, `${at}.${name}`);
+    });
+  expect(missing(specSchema(), everyField, "spec")).toEqual([]);
   expect(checkChatCluster(object(everyField)).spec).toEqual(everyField);
 });
 
-test("every field of the CRD is described", () => {
-  const undescribed = (schema: Schema, at: string): string[] =>
-    Object.entries(schema.properties ?? {}).flatMap(([name, property]) => [
-      ...(property.description === undefined ? [`${at}.${name}`] : []),
-      ...undescribed(property, `${at}.${name}`),
-    ]);
-  expect(undescribed(specSchema(), "spec")).toEqual([]);
+test("every field of the CRD is described, at every depth, of the status too", () => {
+  const undescribed = (schema: Schema, at: string): string[] => [
+    ...(schema.description === undefined ? [at] : []),
+    ...Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>
+      // Kubernetes describes metadata itself, and takes no other words for it.
+      name === "metadata" ? [] : undescribed(property, `${at}.${name}`),
+    ),
+    ...(schema.items?.properties === undefined ? [] : undescribed(schema.items, `${at}[]`)),
+  ];
+  expect(undescribed(chatClusterSchema(), "")).toEqual([]);
 });
 
 test("defaults are filled in at every depth", () => {
@@ -116,6 +62,14 @@ test("stream replicas and the most workers follow nodes and partitions until the
   expect(streamReplicas(load("{ nats: { replicas: 5 }, rooms: { replicas: 5 } }"))).toBe(5);
   expect(maxWorkers(load("{ workers: { partitions: 4 } }"))).toBe(4);
   expect(maxWorkers(load("{ workers: { partitions: 4, maxReplicas: 2 } }"))).toBe(2);
+});
+
+test("tolerations may be alike, and affinity is whatever Kubernetes makes of it", () => {
+  const pod = {
+    tolerations: [{ operator: "Exists" }, { operator: "Exists" }],
+    affinity: { any: [{ a: 1 }] },
+  };
+  expect(load(`{ nats: { pod: ${JSON.stringify(pod)} } }`).nats.pod).toEqual(pod);
 });
 
 test("the object that was given stays as it is", () => {
@@ -162,6 +116,18 @@ test.each([
     "{ server: { service: { type: Public } } }",
     'chatcluster.yaml: spec.server.service.type: must be ClusterIP or NodePort or LoadBalancer, not "Public"',
   ],
+  [
+    "{ imagePullSecrets: [{ name: a }, { name: b }, { name: a }] }",
+    'chatcluster.yaml: spec.imagePullSecrets: must not hold {"name":"a"} twice',
+  ],
+  [
+    "{ server: { service: { type: LoadBalancer, loadBalancerSourceRanges: [10.0.0.0/8, 10.0.0.0/8] } } }",
+    'chatcluster.yaml: spec.server.service.loadBalancerSourceRanges: must not hold "10.0.0.0/8" twice',
+  ],
+  [
+    "{ nats: { pod: { tolerations: [{ keys: a }] } } }",
+    "chatcluster.yaml: spec.nats.pod.tolerations.0.keys: is no field of a ChatCluster; did you mean key?",
+  ],
 ])("a mistake is one line with its field: %s", (spec, message) => {
   expect(problemOf(spec)).toBe(message);
 });
@@ -196,6 +162,14 @@ test("other objects in the file, labels and a status are left alone", () => {
 
 test.each(readdirSync("examples"))("examples/%s is right", (file) => {
   expect(() => loadChatCluster(readFileSync(`examples/${file}`, "utf8"), file)).not.toThrow();
+});
+
+test("examples/chatcluster.yaml names every field", () => {
+  const text = readFileSync("examples/chatcluster.yaml", "utf8");
+  const names = (schema: Schema): string[] =>
+    Object.entries(schema.properties ?? {}).flatMap(([name, property]) => [name, ...names(property)]);
+  const unnamed = names(specSchema()).filter((name) => !new RegExp(`\\b${name}\\b`).test(text));
+  expect(unnamed).toEqual([]);
 });
 
 test("Kubernetes gets the nats-server that the tests run on", () => {

@@ -1,0 +1,135 @@
+import type { Log } from "../platform/log.ts";
+import type { KubeApi } from "./kube/api.ts";
+import { ListWatch } from "./kube/list-watch.ts";
+import { type KubeObject, keyOf, type ObjectName } from "./kube/objects.ts";
+import { type Resource, resources } from "./kube/resource.ts";
+import type { Change } from "./kube/store.ts";
+import type { StoredChatCluster } from "./resources/options.ts";
+import type { ChatClusterStatus } from "./status/status.ts";
+
+/** A ChatCluster as it was seen last. */
+export type WatchedChatCluster = KubeObject & StoredChatCluster & { readonly status?: ChatClusterStatus };
+
+/** The label that all objects of ChatClusters have. */
+const namedDisroom = "app.kubernetes.io/name=disroom";
+
+/** Kinds of which a ChatCluster has objects. */
+const ownedResources = [
+  resources.secrets,
+  resources.serviceAccounts,
+  resources.services,
+  resources.networkPolicies,
+  resources.podDisruptionBudgets,
+  resources.statefulSets,
+  resources.deployments,
+] as const satisfies readonly Resource[];
+
+export type CachesSettings = {
+  readonly api: KubeApi;
+  readonly log: Log;
+  /** Where to look; none for all. */
+  readonly namespaces: readonly string[];
+  /** Told the key of the ChatCluster that a change concerns. */
+  readonly onChange: (key: string) => void;
+  /** Told of an object that is gone. */
+  readonly onGone: (object: KubeObject) => void;
+};
+
+/** What the operator knows of the objects in the API server: ChatClusters, and all that belongs to them. */
+export class Caches {
+  readonly #settings: CachesSettings;
+  readonly #chatClusters: ListWatch<WatchedChatCluster>[];
+  readonly #owned: ReadonlyMap<string, ListWatch[]>;
+  readonly #pods: ListWatch[];
+
+  constructor(settings: CachesSettings) {
+    this.#settings = settings;
+    this.#chatClusters = this.#watch<WatchedChatCluster>(resources.chatClusters, undefined, ({ object }) =>
+      settings.onChange(keyOf(object.metadata)),
+    );
+    this.#owned = new Map(
+      ownedResources.map((resource) => [resource.kind, this.#watch(resource, namedDisroom, this.#changed)]),
+    );
+    this.#pods = this.#watch(resources.pods, namedDisroom, ({ object }) => {
+      const name = object.metadata.labels?.["app.kubernetes.io/instance"];
+      if (name !== undefined) settings.onChange(keyOf({ namespace: object.metadata.namespace, name }));
+    });
+  }
+
+  /** Done when all is known; fails when it is stopped before. */
+  async start(): Promise<void> {
+    const all = this.#all;
+    for (const cache of all) cache.start();
+    await Promise.all(all.map((cache) => cache.synced));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#all.map((cache) => cache.stop()));
+  }
+
+  chatCluster(name: ObjectName): WatchedChatCluster | undefined {
+    return find(this.#chatClusters, name);
+  }
+
+  get chatClusterKeys(): string[] {
+    return this.#chatClusters.flatMap((cache) => cache.list()).map(({ metadata }) => keyOf(metadata));
+  }
+
+  /** An object of a kind of which ChatClusters have some. */
+  get(kind: string, name: ObjectName): KubeObject | undefined {
+    return find(this.#owned.get(kind) ?? [], name);
+  }
+
+  /** All that belongs to a ChatCluster. */
+  ownedBy(uid: string): KubeObject[] {
+    return [...this.#owned.values()].flat().flatMap((cache) => cache.byOwner(uid));
+  }
+
+  /** The pods of a ChatCluster. */
+  podsOf({ metadata: { namespace, name } }: StoredChatCluster): KubeObject[] {
+    return this.#pods
+      .flatMap((cache) => cache.list())
+      .filter(
+        ({ metadata }) =>
+          metadata.namespace === namespace && metadata.labels?.["app.kubernetes.io/instance"] === name,
+      );
+  }
+
+  get #all(): Pick<ListWatch, "start" | "stop" | "synced">[] {
+    return [...this.#chatClusters, ...this.#pods, ...[...this.#owned.values()].flat()];
+  }
+
+  readonly #changed = ({ type, object }: Change<KubeObject>): void => {
+    if (type === "deleted") this.#settings.onGone(object);
+    const owner = ownerOf(object);
+    if (owner !== undefined) this.#settings.onChange(keyOf(owner));
+  };
+
+  #watch<T extends KubeObject>(
+    resource: Resource,
+    labelSelector: string | undefined,
+    onChange: (change: Change<T>) => void,
+  ): ListWatch<T>[] {
+    const { api, log, namespaces } = this.#settings;
+    const places = namespaces.length === 0 ? [undefined] : namespaces;
+    return places.map(
+      (namespace) => new ListWatch<T>({ api, resource, namespace, labelSelector, log, onChange }),
+    );
+  }
+}
+
+function find<T extends KubeObject>(caches: readonly ListWatch<T>[], name: ObjectName): T | undefined {
+  for (const cache of caches) {
+    const found = cache.get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The ChatCluster to which an object belongs. */
+function ownerOf({ metadata }: KubeObject): ObjectName | undefined {
+  const owner = metadata.ownerReferences?.find(
+    ({ kind, controller }) => kind === "ChatCluster" && controller,
+  );
+  return owner && { namespace: metadata.namespace, name: owner.name };
+}

@@ -1,0 +1,61 @@
+import { randomBytes } from "node:crypto";
+import type { KubeObject } from "../kube/objects.ts";
+import type { StoredChatCluster } from "./options.ts";
+import { secretOf } from "./secret.ts";
+
+/** Passwords of the parts among themselves. */
+export type Credentials = {
+  readonly nats: string;
+  readonly natsRoutes: string;
+  readonly redis: string;
+};
+
+/** The keys of the Secret. */
+export const credentialKeys = {
+  nats: "nats-password",
+  natsRoutes: "nats-routes-password",
+  redis: "redis-password",
+} as const satisfies Record<keyof Credentials, string>;
+
+/** Who logs in to NATS: servers, workers and the operator by one name, nodes among themselves by another. */
+export const natsUsers = { clients: "disroom", routes: "routes" } as const;
+
+/** For a ChatCluster that has no Secret yet. They may stand in a URL as they are. */
+export function generateCredentials(): Credentials {
+  const password = (): string => randomBytes(24).toString("base64url");
+  return { nats: password(), natsRoutes: password(), redis: password() };
+}
+
+/** The credentials in a Secret that exists. Throws an Error that says which one is missing or cannot stand in a URL. */
+export function readCredentials(secret: KubeObject): Credentials {
+  const data = (secret.data ?? {}) as Readonly<Record<string, string>>;
+  const read = (key: string): string => {
+    const password = Buffer.from(data[key] ?? "", "base64").toString();
+    // Passwords become part of URLs where nothing could escape them.
+    if (!/^[\w~.-]+$/.test(password)) {
+      throw new Error(
+        `Secret ${secret.metadata.name}: ${key} must be a password of letters, digits and the characters - . _ ~`,
+      );
+    }
+    return password;
+  };
+  return {
+    nats: read(credentialKeys.nats),
+    natsRoutes: read(credentialKeys.natsRoutes),
+    redis: read(credentialKeys.redis),
+  };
+}
+
+/** Those that a ChatCluster has, else new ones: a password that is in use must not change by itself. */
+export function credentialsOf(secret: KubeObject | undefined): Credentials {
+  return secret === undefined ? generateCredentials() : readCredentials(secret);
+}
+
+/** The Secret that keeps them. The parts read their passwords from it, and so does the next reconciliation. */
+export function credentialsSecret(cluster: StoredChatCluster, credentials: Credentials): KubeObject {
+  return secretOf(cluster, "credentials", {
+    [credentialKeys.nats]: credentials.nats,
+    [credentialKeys.natsRoutes]: credentials.natsRoutes,
+    [credentialKeys.redis]: credentials.redis,
+  });
+}

@@ -1,0 +1,153 @@
+import type { KubeObject } from "../kube/objects.ts";
+import { selectorText } from "../resources/metadata.ts";
+import type { StoredChatCluster } from "../resources/options.ts";
+import { endpointOf } from "./endpoint.ts";
+import {
+  type ChatClusterStatus,
+  type Condition,
+  type ConditionType,
+  conditionsOf,
+  type Finding,
+} from "./status.ts";
+import { countsOf, isProgressing, readiness, type Workload } from "./workload.ts";
+
+/** What is known of the parts of a ChatCluster. */
+export type Seen = {
+  readonly nats: KubeObject | undefined;
+  readonly redis: KubeObject | undefined;
+  readonly servers: KubeObject | undefined;
+  readonly workers: KubeObject | undefined;
+  readonly service: KubeObject | undefined;
+  readonly pods: readonly KubeObject[];
+  /** Workers that are wanted now. */
+  readonly desiredWorkers: number;
+  /** Why streams are not there yet; undefined if they are. */
+  readonly streams: Omit<Finding, "status"> | undefined;
+  /** What could not be made as it should be. */
+  readonly problems: readonly Omit<Finding, "status">[];
+};
+
+/** The status of a ChatCluster, from what was seen of it. */
+export function describe(
+  cluster: StoredChatCluster,
+  before: ChatClusterStatus,
+  seen: Seen,
+  now: Date,
+): ChatClusterStatus {
+  const { spec } = cluster;
+  const podsOf = (part: string): KubeObject[] =>
+    seen.pods.filter(({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === part);
+  const workload = (
+    what: string,
+    part: string,
+    object: KubeObject | undefined,
+    wanted: number,
+    needed: number,
+  ) => ({ what, object, wanted, needed, pods: podsOf(part) }) satisfies Workload;
+  const nats = workload(
+    "NATS nodes",
+    "nats",
+    seen.nats,
+    spec.nats.replicas,
+    Math.floor(spec.nats.replicas / 2) + 1,
+  );
+  const redis = workload("Redis servers", "redis", seen.redis, 1, 1);
+  const servers = workload("chat servers", "server", seen.servers, spec.server.replicas, 1);
+  const workers = workload("queue workers", "worker", seen.workers, seen.desiredWorkers, 1);
+  const parts = [nats, redis, servers, workers];
+
+  const found = new Map<ConditionType, Finding>([
+    ["NATSReady", natsReadiness(nats, seen)],
+    ["RedisReady", readiness(redis)],
+    ["ServersReady", readiness(servers)],
+    ["WorkersReady", readiness(workers)],
+  ]);
+  const endpoint = endpointOf(seen.service);
+  found.set("Ready", sum(found, endpoint));
+  found.set("Progressing", progress(parts));
+  found.set("ReconcileSuccess", success(seen.problems));
+  const order: ConditionType[] = [
+    "Ready",
+    "NATSReady",
+    "RedisReady",
+    "ServersReady",
+    "WorkersReady",
+    "Progressing",
+    "ReconcileSuccess",
+  ];
+  const generation = (cluster.metadata as { generation?: number }).generation ?? 0;
+  const sorted = new Map(order.map((type) => [type, found.get(type) as Finding]));
+  return {
+    observedGeneration: generation,
+    conditions: conditionsOf(sorted, before.conditions ?? [], generation, now),
+    ...(endpoint !== undefined && { endpoint }),
+    nats: countsOf(nats),
+    redis: { readyReplicas: countsOf(redis).readyReplicas },
+    servers: { ...countsOf(servers), selector: selectorText(cluster, "server") },
+    workers: { ...countsOf(workers), desired: seen.desiredWorkers },
+  };
+}
+
+/** NATS does its work when enough nodes are ready and the streams are there. */
+function natsReadiness(nats: Workload, { streams }: Seen): Finding {
+  const finding = readiness(nats);
+  if (finding.status !== "True" || streams === undefined) return finding;
+  return { ...streams, status: "False" };
+}
+
+function sum(parts: ReadonlyMap<ConditionType, Finding>, endpoint: string | undefined): Finding {
+  const missing = [...parts].filter(([type, { status }]) => type !== "RedisReady" && status !== "True");
+  const [first] = missing;
+  if (first !== undefined) {
+    const message = missing.map(([, finding]) => finding.message).join("; ");
+    return { status: "False", reason: `${first[0].replace("Ready", "")}NotReady`, message };
+  }
+  if (endpoint === undefined) {
+    return { status: "False", reason: "NoAddress", message: "the load balancer has no address yet" };
+  }
+  const partly = [...parts.values()].filter(
+    ({ status, reason }) => status !== "True" || reason === "SomeReady",
+  );
+  if (partly.length === 0) return { status: "True", reason: "AllReady", message: "people can chat" };
+  const message = `people can chat, but: ${partly.map((finding) => finding.message).join("; ")}`;
+  return { status: "True", reason: "SomeReady", message };
+}
+
+function progress(parts: readonly Workload[]): Finding {
+  const moving = parts.filter(isProgressing).map(({ what }) => what);
+  if (moving.length === 0) return { status: "False", reason: "Settled", message: "all is as it should be" };
+  return { status: "True", reason: "Changing", message: `being brought up: ${moving.join(", ")}` };
+}
+
+function success(problems: Seen["problems"]): Finding {
+  const [first] = problems;
+  if (first === undefined)
+    return { status: "True", reason: "Reconciled", message: "all objects are as the spec says" };
+  return {
+    status: "False",
+    reason: first.reason,
+    message: problems.map(({ message }) => message).join("; "),
+  };
+}
+
+/** The same for a ChatCluster that is left alone. */
+export function describePaused(
+  cluster: StoredChatCluster,
+  before: ChatClusterStatus,
+  now: Date,
+): ChatClusterStatus {
+  const generation = (cluster.metadata as { generation?: number }).generation ?? 0;
+  const conditions: Condition[] = [...(before.conditions ?? [])].filter(({ type }) => type !== "Progressing");
+  const paused: Finding = {
+    status: "False",
+    reason: "Paused",
+    message: "spec.paused is true: nothing is changed until it is false again",
+  };
+  const [progressing] = conditionsOf(
+    new Map([["Progressing", paused]]),
+    before.conditions ?? [],
+    generation,
+    now,
+  );
+  return { ...before, conditions: [...conditions, progressing as Condition] };
+}

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import {
+  credentialsOf,
+  credentialsSecret,
+  generateCredentials,
+  readCredentials,
+} from "../../../../src/operator/resources/credentials.ts";
+import { minimal } from "./chat-clusters.ts";
+
+test("credentials are made once: they differ each time, fit into a URL, and come back out of their Secret", () => {
+  const credentials = credentialsOf(undefined);
+  const { nats, natsRoutes, redis } = credentials;
+  expect(new Set([nats, natsRoutes, redis, generateCredentials().nats]).size).toBe(4);
+  for (const password of Object.values(credentials)) {
+    expect(password.length).toBeGreaterThanOrEqual(32);
+    expect(encodeURIComponent(password)).toBe(password);
+  }
+  expect(credentialsOf(credentialsSecret(minimal, credentials))).toEqual(credentials);
+});
+
+test.each([
+  ["a missing", undefined],
+  ["an empty", ""],
+  ["an unsafe", "p@ss word"],
+])("%s password is named", (_, redis) => {
+  const secret = credentialsSecret(minimal, { nats: "a", natsRoutes: "b", redis: redis ?? "" });
+  if (redis === undefined) delete (secret.data as Record<string, string>)["redis-password"];
+  expect(() => readCredentials(secret)).toThrow("Secret demo-credentials: redis-password must be a password");
+});
