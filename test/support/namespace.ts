@@ -33,7 +33,7 @@ export function applyNamespace(name: string, manifest: string): Namespace {
 }
 
 /** Starts the local Kubernetes if it does not run. It goes on for other test files, until hack/e2e.sh stops it. */
-async function ensureKubernetes(): Promise<void> {
+export async function ensureKubernetes(): Promise<void> {
   const running = await findRunning();
   if (running?.folder === state.folder) return;
   await up(3, () => {}, new AbortController().signal);

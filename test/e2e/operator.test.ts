@@ -1,0 +1,141 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ChatClient } from "../support/chat-client.ts";
+import { runClient } from "../support/client-program.ts";
+import { welcome } from "../support/cluster.ts";
+import { eventually } from "../support/eventually.ts";
+import { kubectl } from "../support/kubectl.ts";
+import { applyNamespace, ensureKubernetes, type Namespace } from "../support/namespace.ts";
+
+/** The operator on Kubernetes: somebody applies a ChatCluster, and people chat. */
+
+beforeAll(async () => {
+  await ensureKubernetes();
+  await kubectl("apply", "--server-side", "--filename=crds", "--filename=deploy");
+  const operator = ["--namespace=disroom-system", "rollout"] as const;
+  // The image is built anew under the same name.
+  await kubectl(...operator, "restart", "deployment/disroom-operator");
+  await kubectl(...operator, "status", "deployment/disroom-operator", "--timeout=120s");
+});
+// What belongs to ChatClusters goes without it, too.
+afterAll(() => kubectl("delete", "--filename=deploy", "--ignore-not-found", "--timeout=120s"));
+
+/** Waits until people can chat; where they connect. */
+async function whenReady(namespace: Namespace): Promise<string> {
+  await namespace.kubectl("wait", "--for=condition=Ready", "chat/demo", "--timeout=240s");
+  const endpoint = await namespace.get(["chat", "demo"], "{.status.endpoint}");
+  expect(endpoint).toMatch(/^198\.18\.1\.\d+:8080$/);
+  return endpoint.slice(0, endpoint.indexOf(":"));
+}
+
+async function join(address: string, room: string, user: string): Promise<ChatClient> {
+  const client = await ChatClient.connect(8080, address);
+  await client.reads(welcome);
+  client.type(`join ${room} ${user}`);
+  await client.reads(`Joined room ${room} as ${user}\n`);
+  return client;
+}
+
+/** Sends numbers to a room all the time, and comes back when it loses its server. */
+class Talker {
+  /** Those that it saw echoed. */
+  readonly echoed: number[] = [];
+  readonly #address: string;
+  readonly #room: string;
+  #next = 1;
+  #isOver = false;
+  readonly #done: Promise<void>;
+
+  constructor(address: string, room: string) {
+    this.#address = address;
+    this.#room = room;
+    this.#done = this.#talk();
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#done;
+  }
+
+  async #talk(): Promise<void> {
+    while (!this.#isOver) {
+      const client = await eventually(() => join(this.#address, this.#room, "talker"), {
+        milliseconds: 60_000,
+        interval: 250,
+      });
+      while (!this.#isOver && !client.isOver) await this.#send(client);
+      client.close();
+    }
+  }
+
+  async #send(client: ChatClient): Promise<void> {
+    const number = this.#next++;
+    client.type(`send ${number}`);
+    const told = await client.line(/^(?:\[.{8}\] talker: (\d+)|Error: .*)$/).catch(() => undefined);
+    if (told?.[1] === String(number)) this.echoed.push(number);
+    // Slow enough for all of it to be in the history.
+    await delay(500);
+  }
+}
+
+async function historyOf(address: string, room: string): Promise<number[]> {
+  const client = await join(address, room, "reader");
+  client.type("history", "send the end");
+  const text = await client.upTo(" reader: the end\n");
+  return [...text.matchAll(/\] talker: (\d+)$/gm)].map(([, number]) => Number(number));
+}
+
+describe("a ChatCluster with one NATS node", () => {
+  const chat = applyNamespace("e2e-one", "test/e2e/manifests/one.yaml");
+
+  test("leads to people who chat with nc", async () => {
+    const address = await whenReady(chat);
+    const [alice, bob] = [runClient("nc", address, "8080"), runClient("nc", address, "8080")];
+    for (const person of [alice, bob]) await person.prints(welcome);
+    alice.type("join lobby alice");
+    await alice.prints("Joined room lobby as alice\n");
+    bob.type("join lobby bob", "send hello");
+    await alice.prints(/\[.{8}\] bob: hello\n/);
+    await bob.prints(/\[.{8}\] bob: hello\n/);
+  });
+
+  test("is shown by kubectl get", async () => {
+    const row = /^NAME +READY +SERVERS +WORKERS +LAG +ENDPOINT +AGE\ndemo +True +2 +2 +198\.18\.1\.\d+:8080 /;
+    await eventually(async () => expect(await chat.kubectl("get", "chat")).toMatch(row), {
+      milliseconds: 60_000,
+      interval: 500,
+    });
+  });
+
+  test("restores a child that somebody deletes", async () => {
+    await chat.kubectl("delete", "service", "demo-server");
+    await eventually(() => chat.get(["service", "demo-server"], "{.metadata.uid}"), {
+      milliseconds: 30_000,
+      interval: 500,
+    });
+    await whenReady(chat);
+  });
+});
+
+describe("a ChatCluster with three NATS nodes", () => {
+  const chat = applyNamespace("e2e-three", "test/e2e/manifests/three.yaml");
+
+  test("loses, doubles and swaps nothing while each kind of pod is deleted in turn", async () => {
+    const address = await whenReady(chat);
+    const talker = new Talker(address, "deleted");
+    await eventually(() => talker.echoed.length > 0, { milliseconds: 60_000 });
+    for (const part of ["server", "worker", "redis", "nats"]) {
+      const selector = `--selector=app.kubernetes.io/component=${part}`;
+      const [pod = ""] = (await chat.get(["pods", selector], "{.items[*].metadata.name}")).split(" ");
+      await chat.kubectl("delete", "pod", pod, "--timeout=120s");
+      await whenReady(chat);
+      const before = talker.echoed.length;
+      await eventually(() => talker.echoed.length > before, { milliseconds: 60_000 });
+    }
+    await talker.stop();
+
+    const history = await historyOf(address, "deleted");
+    expect(history).toEqual([...new Set(history)].sort((a, b) => a - b));
+    expect(history).toEqual(expect.arrayContaining(talker.echoed.slice(-80)));
+  });
+});
