@@ -1,3 +1,4 @@
+import type { ChatClusterStatus } from "../cluster/chat-cluster.ts";
 import type { Log } from "../platform/log.ts";
 import type { KubeApi } from "./kube/api.ts";
 import { ListWatch } from "./kube/list-watch.ts";
@@ -5,7 +6,6 @@ import { type KubeObject, keyOf, type ObjectName } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
 import type { Change } from "./kube/store.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
-import type { ChatClusterStatus } from "./status/status.ts";
 
 /** A ChatCluster as it was seen last. */
 export type WatchedChatCluster = KubeObject & StoredChatCluster & { readonly status?: ChatClusterStatus };

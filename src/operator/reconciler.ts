@@ -1,3 +1,4 @@
+import type { ChatClusterStatus } from "../cluster/chat-cluster.ts";
 import type { Provisioned } from "../cluster/provision.ts";
 import type { Log } from "../platform/log.ts";
 import type { Applier } from "./applier.ts";
@@ -14,7 +15,6 @@ import { objectsOf } from "./resources/objects.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 import { stableText } from "./stable-text.ts";
 import { describe, describePaused, type Seen } from "./status/describe.ts";
-import type { ChatClusterStatus } from "./status/status.ts";
 import { readiness } from "./status/workload.ts";
 import type { StreamsError } from "./streams.ts";
 import { claimSizeOf, growVolumes } from "./volumes.ts";

@@ -1,4 +1,4 @@
-import { maxWorkers } from "../cluster/types.ts";
+import { maxWorkers } from "../cluster/derived.ts";
 import type { KubeObject } from "./kube/objects.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 

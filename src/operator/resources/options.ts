@@ -3,7 +3,7 @@ import type { Credentials } from "./credentials.ts";
 
 /** A ChatCluster as the API server keeps it, with its defaults filled in. */
 export type StoredChatCluster = ChatCluster & {
-  metadata: { namespace: string; uid: string };
+  metadata: { namespace: string; uid: string; generation?: number };
 };
 
 /** What a ChatCluster does not say of its objects. */

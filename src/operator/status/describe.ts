@@ -1,14 +1,9 @@
+import type { ChatClusterStatus, Condition } from "../../cluster/chat-cluster.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { selectorText } from "../resources/metadata.ts";
 import type { StoredChatCluster } from "../resources/options.ts";
+import { type ConditionType, conditionsOf, type Finding } from "./conditions.ts";
 import { endpointOf } from "./endpoint.ts";
-import {
-  type ChatClusterStatus,
-  type Condition,
-  type ConditionType,
-  conditionsOf,
-  type Finding,
-} from "./status.ts";
 import { countsOf, isProgressing, readiness, type Workload } from "./workload.ts";
 
 /** What is known of the parts of a ChatCluster. */
@@ -75,7 +70,7 @@ export function describe(
     "Progressing",
     "ReconcileSuccess",
   ];
-  const generation = (cluster.metadata as { generation?: number }).generation ?? 0;
+  const generation = cluster.metadata.generation ?? 0;
   const sorted = new Map(order.map((type) => [type, found.get(type) as Finding]));
   return {
     observedGeneration: generation,
@@ -136,7 +131,7 @@ export function describePaused(
   before: ChatClusterStatus,
   now: Date,
 ): ChatClusterStatus {
-  const generation = (cluster.metadata as { generation?: number }).generation ?? 0;
+  const generation = cluster.metadata.generation ?? 0;
   const conditions: Condition[] = [...(before.conditions ?? [])].filter(({ type }) => type !== "Progressing");
   const paused: Finding = {
     status: "False",

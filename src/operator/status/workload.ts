@@ -1,5 +1,5 @@
 import type { KubeObject } from "../kube/objects.ts";
-import type { Counts, Finding } from "./status.ts";
+import type { Finding } from "./conditions.ts";
 
 /** A Deployment or StatefulSet as far as its pods are concerned. */
 export type Workload = {
@@ -20,8 +20,10 @@ type WorkloadStatus = {
   readonly conditions?: readonly { type: string; status: string; message?: string }[];
 };
 
-export function countsOf({ object, wanted }: Pick<Workload, "object" | "wanted">): Counts {
-  return { replicas: wanted, readyReplicas: statusOf(object).readyReplicas ?? 0 };
+/** How many pods there are, and how many of them are ready. */
+export function countsOf({ object }: Workload): { replicas: number; readyReplicas: number } {
+  const { replicas = 0, readyReplicas = 0 } = statusOf(object);
+  return { replicas, readyReplicas };
 }
 
 /** Whether it does its work, and if it is not all well, why. */

@@ -1,7 +1,8 @@
 import { expect, describe as group, test } from "vitest";
+import type { ChatClusterStatus } from "../../../../src/cluster/chat-cluster.ts";
 import type { KubeObject } from "../../../../src/operator/kube/objects.ts";
+import type { ConditionType } from "../../../../src/operator/status/conditions.ts";
 import { describe, describePaused, type Seen } from "../../../../src/operator/status/describe.ts";
-import type { ChatClusterStatus, ConditionType } from "../../../../src/operator/status/status.ts";
 import { minimal } from "../resources/chat-clusters.ts";
 
 const now = new Date("2026-01-02T03:04:05.678Z");

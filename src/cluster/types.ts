@@ -1,2 +1,0 @@
-export type * from "./chat-cluster.ts";
-export { maxWorkers, streamReplicas } from "./derived.ts";
