@@ -39,7 +39,7 @@ beforeAll(async () => {
     identity: "test",
     requestsPerSecond: 100,
     registry,
-    log: createLog("operator", "warn"),
+    log: createLog("operator", "silent"),
     credentials: await asOperator(),
     provideStreams: async () => ({ created: [], updated: [] }),
   });
@@ -98,9 +98,8 @@ test("a child that is deleted or edited comes back", async () => {
     const after = await apps.readNamespacedDeployment(deployment);
     expect(after.metadata?.uid).not.toBe(before.metadata?.uid);
   });
-  const scale = await apps.readNamespacedDeploymentScale(deployment);
-  scale.spec = { replicas: 7 };
-  await apps.replaceNamespacedDeploymentScale({ ...deployment, body: scale });
+  const edit = [{ op: "replace", path: "/spec/replicas", value: 7 }];
+  await apps.patchNamespacedDeploymentScale({ ...deployment, body: edit });
   await eventually(async () => {
     expect((await apps.readNamespacedDeployment(deployment)).spec?.replicas).toBe(2);
   });
