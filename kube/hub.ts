@@ -90,6 +90,7 @@ async function main(): Promise<void> {
     // Nodes have names that only Kubernetes knows.
     apiServerArgs: ["--kubelet-preferred-address-types=InternalIP"],
   });
+  controlPlane.keepRunning();
   say(`starting ${nodeCount} ${nodeCount === 1 ? "node" : "nodes"}`);
   const nodes = await startNodes(controlPlane);
   await serveNodePower(nodes);

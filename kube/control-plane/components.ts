@@ -26,6 +26,8 @@ export class Components {
   readonly #logs: string;
   /** In the order of the first start; one that is started again keeps its place. */
   readonly #processes = new Map<string, RunningProcess>();
+  /** What was started, each with the port that it has. */
+  readonly #plans = new Map<string, ComponentPlan>();
   #isStopped = false;
 
   /** They run in `folder`, and their logs go to `logs`. */
@@ -39,7 +41,8 @@ export class Components {
   }
 
   /** Starts a component; done when it is ready. The result is its port. */
-  async start({ name, command, port: wanted, isReady }: ComponentPlan): Promise<number> {
+  async start(plan: ComponentPlan): Promise<number> {
+    const { name, command, port: wanted, isReady } = plan;
     const logFile = join(this.#logs, `${name}.log`);
     for (let tries = 1; ; tries++) {
       const port = wanted ?? (await freePort());
@@ -56,6 +59,7 @@ export class Components {
       this.#processes.set(name, process);
       try {
         await untilReady(process, () => isReady(port));
+        this.#plans.set(name, { ...plan, port });
         return port;
       } catch (error) {
         await process.stop("SIGKILL");
@@ -64,6 +68,21 @@ export class Components {
         const isPortTaken = wanted === undefined && printed.includes("address already in use");
         if (!isPortTaken || tries === portTries) throw error;
       }
+    }
+  }
+
+  /** From now on, what ends is started again after a second, as systemd would do it, until all is stopped. */
+  keepRunning(): void {
+    for (const plan of this.#plans.values()) void this.#keepRunning(plan);
+  }
+
+  async #keepRunning(plan: ComponentPlan): Promise<void> {
+    for (;;) {
+      const exit = await this.#process(plan.name).exited;
+      if (this.#isStopped) return;
+      console.error(`${plan.name} ${exitWords(exit)}; starting it again`);
+      await delay(1000);
+      await this.start(plan).catch((error: Error) => console.error(error.message));
     }
   }
 

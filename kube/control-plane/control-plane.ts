@@ -52,6 +52,8 @@ export type ControlPlane = {
   killApiServer(): Promise<void>;
   /** Stops the API server if it runs and starts it on the same port; done when it is ready. */
   restartApiServer(): Promise<void>;
+  /** From now on, what ends is started again. */
+  keepRunning(): void;
   /** Done when all its processes are gone. Its files stay. */
   stop(): Promise<void>;
 };
@@ -146,6 +148,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         await components.stop("kube-apiserver");
         await startApiServer(port);
       },
+      keepRunning: () => components.keepRunning(),
       stop: () => components.stopAll(),
     };
   } catch (error) {

@@ -93,7 +93,7 @@ export class Operator {
 
   /** Done when it acts. An error when it leads no more: then the process has to end. */
   async run(): Promise<void> {
-    const { log, leaderElection } = this.#settings;
+    const { leaderElection } = this.#settings;
     // All know how things are, so that whoever leads next can begin at once.
     await this.#caches.start();
     this.#isSynced = true;
@@ -104,7 +104,6 @@ export class Operator {
       });
       this.#elector.start();
       await this.#elector.leading;
-      log.info("leading");
     }
     this.#controller.start();
   }

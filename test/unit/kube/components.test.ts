@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Components } from "../../../kube/control-plane/components.ts";
+import { eventually } from "../../support/eventually.ts";
 
 let folder = "";
 let components: Components;
@@ -91,4 +92,24 @@ test("kills what does not stop in time", async () => {
   const [deaf] = components.processes;
   await deaf?.stop("SIGTERM", 50);
   expect(await deaf?.exited).toEqual({ code: null, signal: "SIGKILL" });
+});
+
+test("what ends is started again, on the same port, until all is stopped", async () => {
+  const ports: number[] = [];
+  const port = await components.start({
+    name: "part",
+    command: (tried) => {
+      ports.push(tried);
+      return shell("exec sleep 60")();
+    },
+    isReady: () => true,
+  });
+  components.keepRunning();
+  const [first] = components.processes;
+  process.kill(first?.pid ?? expect.fail("it does not run"), "SIGKILL");
+  await eventually(() => expect(components.processes[0]?.pid).not.toBe(first?.pid));
+  expect(ports).toEqual([port, port]);
+  await components.stopAll();
+  expect(await components.processes[0]?.exited).toBeDefined();
+  expect(ports).toHaveLength(2);
 });
