@@ -29,8 +29,8 @@ export class LoadBalancer {
       const address = addressOf(service) ?? freeAddress(service.spec?.loadBalancerIP, taken);
       if (address === undefined) return;
       taken.add(address);
-      if (addressOf(service) === undefined) await this.#assign(service, address);
       await this.#route(address, await this.#healthy(service));
+      if (addressOf(service) === undefined) await this.#assign(service, address);
     });
     const left = [...this.#routes.keys()].filter((address) => !taken.has(address));
     await forEach(left, (address) => this.#route(address, []));

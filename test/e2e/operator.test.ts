@@ -25,7 +25,15 @@ async function whenReady(namespace: Namespace): Promise<string> {
   await namespace.kubectl("wait", "--for=condition=Ready", "chat/demo", "--timeout=240s");
   const endpoint = await namespace.get(["chat", "demo"], "{.status.endpoint}");
   expect(endpoint).toMatch(/^198\.18\.1\.\d+:8080$/);
-  return endpoint.slice(0, endpoint.indexOf(":"));
+  const address = endpoint.slice(0, endpoint.indexOf(":"));
+  // Nodes learn a moment later than the operator that a server is ready.
+  const client = await eventually(() => ChatClient.connect(8080, address), {
+    milliseconds: 30_000,
+    interval: 250,
+  });
+  await client.reads(welcome);
+  client.close();
+  return address;
 }
 
 async function join(address: string, room: string, user: string): Promise<ChatClient> {
