@@ -2,7 +2,7 @@
 
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/disroom
 # What hack/setup.sh has built or linked, after what the machine has itself.
-export PATH := $(PATH):$(cache)/bin
+export PATH := $(PATH):$(cache)/bin:/usr/sbin:/sbin
 
 node := node_modules/.bin/node
 results := node_modules/.cache/test-results.json
