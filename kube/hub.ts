@@ -11,7 +11,7 @@ import { startRegistry } from "./images/registry.ts";
 import { KubernetesNode } from "./node/node.ts";
 import { serveNodePower } from "./node/power.ts";
 import { state } from "./state.ts";
-import { kubernetesBinary } from "./system/binaries.ts";
+import { kubectlAs } from "./system/kubectl.ts";
 import { lastLines } from "./system/processes.ts";
 import { run } from "./system/run.ts";
 
@@ -55,10 +55,6 @@ async function startNodes({ server, authority }: ControlPlane): Promise<Kubernet
   });
   for (const node of nodes) await node.powerOn();
   return nodes;
-}
-
-function kubectl(kubeconfig: string, ...args: string[]): Promise<string> {
-  return run([kubernetesBinary("kubectl"), `--kubeconfig=${kubeconfig}`, ...args]);
 }
 
 /** Does what there is to do again and again, as a controller that has missed nothing; a failure is said once. */
@@ -105,11 +101,18 @@ async function main(): Promise<void> {
   void keepUpdating("load balancer", () => loadBalancer.update());
   void keepUpdating("volumes", () => volumes.update());
   const manifests = join(import.meta.dirname, "manifests");
-  await kubectl(controlPlane.kubeconfig, "apply", "--server-side", "-f", manifests);
+  await kubectlAs(controlPlane.kubeconfig, "apply", "--server-side", "-f", manifests);
   say("waiting for the nodes and for cluster DNS");
   await untilRegistered(api, nodes);
-  await kubectl(controlPlane.kubeconfig, "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s");
-  await kubectl(
+  await kubectlAs(
+    controlPlane.kubeconfig,
+    "wait",
+    "--for=condition=Ready",
+    "nodes",
+    "--all",
+    "--timeout=120s",
+  );
+  await kubectlAs(
     controlPlane.kubeconfig,
     "--namespace=kube-system",
     "rollout",

@@ -3,7 +3,7 @@ import { cgroupOfNode } from "./cgroups.ts";
 
 /** Files that the programs of a node read. Paths in them are the node's own. */
 
-export const containerdSocket = "/run/containerd/containerd.sock";
+const containerdSocket = "/run/containerd/containerd.sock";
 
 /** Of containerd. Images come from the hub's registry, under whatever name. */
 export function containerdConfig(folder: string): string {

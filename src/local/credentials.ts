@@ -1,12 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-
-/** Passwords of the parts among themselves. */
-export type Credentials = {
-  readonly nats: string;
-  readonly natsRoutes: string;
-  readonly redis: string;
-};
+import { type Credentials, generateCredentials } from "../cluster/credentials.ts";
 
 /** The credentials in `file`, which only its owner can read; made anew if there are none yet. */
 export function loadCredentials(file: string): Credentials {
@@ -15,8 +8,7 @@ export function loadCredentials(file: string): Credentials {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  const password = (): string => randomBytes(24).toString("base64url");
-  const made = { nats: password(), natsRoutes: password(), redis: password() };
+  const made = generateCredentials();
   writeFileSync(file, `${JSON.stringify(made, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
   return made;
 }

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import type { Credentials } from "../cluster/credentials.ts";
 import { UsageError } from "../platform/settings.ts";
-import { type Credentials, loadCredentials } from "./credentials.ts";
+import { loadCredentials } from "./credentials.ts";
 import { takeLock } from "./lock.ts";
 
 /** The folder of one `disroom up`: messages, credentials and logs. */

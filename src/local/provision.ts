@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ChatClusterSpec } from "../cluster/chat-cluster.ts";
 import { isTemporary, PartitionMismatch, type Provisioned, provisionStreams } from "../cluster/provision.ts";
 import { createLog } from "../platform/log.ts";
-import { connectNats } from "../platform/nats.ts";
+import { closing, connectNats } from "../platform/nats.ts";
 import { UsageError } from "../platform/settings.ts";
 
 const limitMilliseconds = 60_000;
@@ -18,10 +18,7 @@ export async function provision(
 ): Promise<Provisioned> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMilliseconds)]);
   const connection = await connectNats(url, "disroom up", createLog("up", "silent"), { signal: limit });
-  // Ends a request that waits for its answer.
-  const close = (): void => void connection.close();
-  signal.addEventListener("abort", close, { once: true });
-  try {
+  return closing(connection, signal, async () => {
     for (;;) {
       try {
         return await provisionStreams(connection, spec);
@@ -31,10 +28,7 @@ export async function provision(
       }
       await delay(100);
     }
-  } finally {
-    signal.removeEventListener("abort", close);
-    await connection.close();
-  }
+  });
 }
 
 function explained(error: Error): UsageError {

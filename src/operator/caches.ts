@@ -5,13 +5,11 @@ import { ListWatch } from "./kube/list-watch.ts";
 import { type KubeObject, keyOf, type ObjectName } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
 import type { Change } from "./kube/store.ts";
+import { instanceLabel, ofAnyCluster } from "./resources/metadata.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 
 /** A ChatCluster as it was seen last. */
 export type WatchedChatCluster = KubeObject & StoredChatCluster & { readonly status?: ChatClusterStatus };
-
-/** The label that all objects of ChatClusters have. */
-const namedDisroom = "app.kubernetes.io/name=disroom";
 
 /** Kinds of which a ChatCluster has objects. */
 const ownedResources = [
@@ -48,10 +46,10 @@ export class Caches {
       settings.onChange(keyOf(object.metadata)),
     );
     this.#owned = new Map(
-      ownedResources.map((resource) => [resource.kind, this.#watch(resource, namedDisroom, this.#changed)]),
+      ownedResources.map((resource) => [resource.kind, this.#watch(resource, ofAnyCluster, this.#changed)]),
     );
-    this.#pods = this.#watch(resources.pods, namedDisroom, ({ object }) => {
-      const name = object.metadata.labels?.["app.kubernetes.io/instance"];
+    this.#pods = this.#watch(resources.pods, ofAnyCluster, ({ object }) => {
+      const name = object.metadata.labels?.[instanceLabel];
       if (name !== undefined) settings.onChange(keyOf({ namespace: object.metadata.namespace, name }));
     });
   }
@@ -71,18 +69,9 @@ export class Caches {
     return find(this.#chatClusters, name);
   }
 
-  get chatClusterKeys(): string[] {
-    return this.#chatClusters.flatMap((cache) => cache.list()).map(({ metadata }) => keyOf(metadata));
-  }
-
   /** An object of a kind of which ChatClusters have some. */
   get(kind: string, name: ObjectName): KubeObject | undefined {
     return find(this.#owned.get(kind) ?? [], name);
-  }
-
-  /** All that belongs to a ChatCluster. */
-  ownedBy(uid: string): KubeObject[] {
-    return [...this.#owned.values()].flat().flatMap((cache) => cache.byOwner(uid));
   }
 
   /** The pods of a ChatCluster. */
@@ -90,8 +79,7 @@ export class Caches {
     return this.#pods
       .flatMap((cache) => cache.list())
       .filter(
-        ({ metadata }) =>
-          metadata.namespace === namespace && metadata.labels?.["app.kubernetes.io/instance"] === name,
+        ({ metadata }) => metadata.namespace === namespace && metadata.labels?.[instanceLabel] === name,
       );
   }
 

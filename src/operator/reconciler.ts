@@ -1,4 +1,6 @@
 import type { ChatClusterStatus } from "../cluster/chat-cluster.ts";
+import type { Credentials } from "../cluster/credentials.ts";
+import { natsQuorum } from "../cluster/derived.ts";
 import type { Provisioned } from "../cluster/provision.ts";
 import type { Log } from "../platform/log.ts";
 import type { Applier } from "./applier.ts";
@@ -7,13 +9,14 @@ import type { KubeApi } from "./kube/api.ts";
 import { KubeApiError } from "./kube/api-error.ts";
 import type { Outcome } from "./kube/controller.ts";
 import type { EventRecorder } from "./kube/events.ts";
-import { type KubeObject, nameOfKey } from "./kube/objects.ts";
+import { type KubeObject, keyOf, nameOfKey } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
-import { type Credentials, credentialsOf, credentialsSecret } from "./resources/credentials.ts";
+import { credentialsOf, credentialsSecret } from "./resources/credentials.ts";
 import { nameOf } from "./resources/names.ts";
 import { objectsOf } from "./resources/objects.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 import { stableText } from "./stable-text.ts";
+import type { Problem } from "./status/conditions.ts";
 import { describe, describePaused, type Seen } from "./status/describe.ts";
 import { readiness } from "./status/workload.ts";
 import type { StreamsError } from "./streams.ts";
@@ -41,12 +44,10 @@ const resync = 5 * 60_000;
 /** The same while NATS does not take the streams. */
 const retryStreams = 2000;
 
-type Problem = { readonly reason: string; readonly message: string };
-
 /** Makes the objects of a ChatCluster be as its spec says, one step after the other, and says how it is. */
 export class Reconciler {
   readonly #settings: ReconcilerSettings;
-  /** By uid of a ChatCluster, from what its streams were made last and when. */
+  /** By key of a ChatCluster, from what its streams were made last and when. */
   readonly #streams = new Map<string, { readonly of: string; readonly at: number }>();
 
   constructor(settings: ReconcilerSettings) {
@@ -57,7 +58,10 @@ export class Reconciler {
     const { caches } = this.#settings;
     const cluster = caches.chatCluster(nameOfKey(key));
     // What belongs to it goes with it (owner references).
-    if (cluster === undefined || cluster.metadata.deletionTimestamp !== undefined) return {};
+    if (cluster === undefined || cluster.metadata.deletionTimestamp !== undefined) {
+      this.#streams.delete(key);
+      return {};
+    }
     if (cluster.spec.paused) {
       await this.#report(cluster, describePaused(cluster, cluster.status ?? {}, new Date()), signal);
       return {};
@@ -154,22 +158,23 @@ export class Reconciler {
     const { events, provideStreams } = this.#settings;
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const wanted = cluster.spec.nats.replicas;
-    const needed = Math.floor(wanted / 2) + 1;
+    const needed = natsQuorum(cluster.spec);
     if (readiness({ what: "NATS nodes", object: nats, wanted, needed, pods: [] }).status !== "True") {
       return { reason: "NATSNotReady", message: "the streams wait for NATS" };
     }
-    const { uid } = cluster.metadata;
+    const key = keyOf(cluster.metadata);
     const of = JSON.stringify([
+      cluster.metadata.uid,
       cluster.spec.rooms,
       cluster.spec.queue,
       cluster.spec.workers.partitions,
       nats?.status,
     ]);
-    const last = this.#streams.get(uid);
+    const last = this.#streams.get(key);
     if (last?.of === of && performance.now() - last.at < resync) return undefined;
     try {
       const { created, updated } = await provideStreams(cluster, credentials, signal);
-      this.#streams.set(uid, { of, at: performance.now() });
+      this.#streams.set(key, { of, at: performance.now() });
       if (created.length > 0)
         events.record(cluster, "Normal", "StreamsCreated", `created ${created.join(", ")}`);
       if (updated.length > 0)

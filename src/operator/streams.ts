@@ -1,7 +1,8 @@
+import type { Credentials } from "../cluster/credentials.ts";
 import { isTemporary, PartitionMismatch, type Provisioned, provisionStreams } from "../cluster/provision.ts";
 import { createLog } from "../platform/log.ts";
-import { connectNats } from "../platform/nats.ts";
-import { type Credentials, natsUsers } from "./resources/credentials.ts";
+import { closing, connectNats } from "../platform/nats.ts";
+import { natsUsers } from "./resources/credentials.ts";
 import { natsAddress } from "./resources/names.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 
@@ -38,18 +39,15 @@ export async function provideStreams(
       error,
     );
   });
-  // Ends a request that waits for its answer.
-  const close = (): void => void connection.close();
-  signal.addEventListener("abort", close, { once: true });
-  try {
-    return await provisionStreams(connection, cluster.spec);
-  } catch (error) {
-    const { message } = error as Error;
-    if (error instanceof PartitionMismatch) throw new StreamsError("PartitionMismatch", message, error);
-    if (isTemporary(error)) throw new StreamsError("NATSBusy", `NATS does not answer yet: ${message}`, error);
-    throw new StreamsError("StreamsRefused", `NATS refuses the streams: ${message}`, error);
-  } finally {
-    signal.removeEventListener("abort", close);
-    await connection.close();
-  }
+  return closing(connection, signal, async () => {
+    try {
+      return await provisionStreams(connection, cluster.spec);
+    } catch (error) {
+      const { message } = error as Error;
+      if (error instanceof PartitionMismatch) throw new StreamsError("PartitionMismatch", message, error);
+      if (isTemporary(error))
+        throw new StreamsError("NATSBusy", `NATS does not answer yet: ${message}`, error);
+      throw new StreamsError("StreamsRefused", `NATS refuses the streams: ${message}`, error);
+    }
+  });
 }

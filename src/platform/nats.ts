@@ -52,6 +52,22 @@ export async function connectNats(
   }
 }
 
+/** Does some work with a connection, which ends with it; also when `signal` aborts, and with it a request that waits. */
+export async function closing<T>(
+  connection: NatsConnection,
+  signal: AbortSignal,
+  work: (connection: NatsConnection) => Promise<T>,
+): Promise<T> {
+  const close = (): void => void connection.close();
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    return await work(connection);
+  } finally {
+    signal.removeEventListener("abort", close);
+    await connection.close();
+  }
+}
+
 async function logStatus(connection: NatsConnection, log: Log): Promise<void> {
   for await (const status of connection.status()) {
     if (status.type === "disconnect") log.warn({ server: status.server }, "lost the connection to NATS");

@@ -7,8 +7,7 @@ import {
   loadYaml,
 } from "@kubernetes/client-node";
 import { beforeAll, expect, test } from "vitest";
-import { kubernetesBinary } from "../../kube/system/binaries.ts";
-import { run } from "../../kube/system/run.ts";
+import { kubectlAs } from "../../kube/system/kubectl.ts";
 import type { ChatCluster } from "../../src/cluster/chat-cluster.ts";
 import { chatClusterSchema, type Schema } from "../../src/cluster/schema.ts";
 import { checkChatCluster, loadChatCluster } from "../../src/cluster/spec.ts";
@@ -88,12 +87,7 @@ async function refusal(request: Promise<unknown>): Promise<Refusal> {
 }
 
 const kubectl = (...args: string[]): Promise<string> =>
-  run([
-    kubernetesBinary("kubectl"),
-    `--kubeconfig=${controlPlane.kubeconfig}`,
-    `--cache-dir=${controlPlane.folder}/kubectl`,
-    ...args,
-  ]);
+  kubectlAs(controlPlane.kubeconfig, `--cache-dir=${controlPlane.folder}/kubectl`, ...args);
 
 test("the API server serves the kind, and has no objections to its schema", async () => {
   const { status } = await controlPlane

@@ -1,8 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { kubernetesBinary } from "../../kube/system/binaries.ts";
-import { run } from "../../kube/system/run.ts";
+import { kubectlAs } from "../../kube/system/kubectl.ts";
 import type { KubeObject } from "../../src/operator/kube/objects.ts";
 import { objectsOf } from "../../src/operator/resources/objects.ts";
 import type { ResourceOptions, StoredChatCluster } from "../../src/operator/resources/options.ts";
@@ -24,7 +23,7 @@ beforeAll(async () => {
 });
 
 function kubectl(...args: string[]): Promise<string> {
-  return run([kubernetesBinary("kubectl"), `--kubeconfig=${controlPlane.kubeconfig}`, ...args]);
+  return kubectlAs(controlPlane.kubeconfig, ...args);
 }
 
 /** Applies as an operator does: fields that the API server does not know are mistakes. Warnings are, too. */

@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs";
 import { AppsV1Api, CoreV1Api, CustomObjectsApi, KubeConfig, loadYaml } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { kubernetesBinary } from "../../kube/system/binaries.ts";
-import { run } from "../../kube/system/run.ts";
+import { kubectlAs } from "../../kube/system/kubectl.ts";
 import { Credentials } from "../../src/operator/kube/credentials.ts";
 import { Operator } from "../../src/operator/operator.ts";
 import { createLog } from "../../src/platform/log.ts";
@@ -49,8 +48,7 @@ afterAll(() => operator?.stop());
 
 /** What the operator is allowed to do where it is installed, and no more. */
 async function asOperator(): Promise<Credentials> {
-  const kubectl = (...args: string[]): Promise<string> =>
-    run([kubernetesBinary("kubectl"), `--kubeconfig=${controlPlane.kubeconfig}`, ...args]);
+  const kubectl = (...args: string[]): Promise<string> => kubectlAs(controlPlane.kubeconfig, ...args);
   await kubectl("apply", "--server-side", "--filename=deploy/operator.yaml");
   const token = await kubectl("--namespace=disroom-system", "create", "token", "disroom-operator");
   const config = new KubeConfig();

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { switchNode } from "../../kube/node/power.ts";
+import { state } from "../../kube/state.ts";
+import { kubectlCommand } from "../../kube/system/kubectl.ts";
 import { provisionStreams } from "../../src/cluster/provision.ts";
 import { checkChatCluster } from "../../src/cluster/spec.ts";
 import { createLog } from "../../src/platform/log.ts";
@@ -9,8 +11,9 @@ import { ChatClient } from "../support/chat-client.ts";
 import { type ClientProgram, runClient } from "../support/client-program.ts";
 import { welcome } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
-import { kubectl, kubectlCommand } from "../support/kubectl.ts";
+import { kubectl } from "../support/kubectl.ts";
 import { applyNamespace } from "../support/namespace.ts";
+import { connectTo, join } from "../support/remote-chat.ts";
 
 /** Our image on Kubernetes, with plain objects: test/e2e/manifests/chat.yaml. */
 const chat = applyNamespace("e2e-chat", "test/e2e/manifests/chat.yaml");
@@ -49,16 +52,7 @@ async function createStreams(nats: string): Promise<void> {
 
 const nc = (): ClientProgram => runClient("nc", address, "8080");
 
-async function connect(): Promise<ChatClient> {
-  const client = await ChatClient.connect(8080, address);
-  await client.reads(welcome);
-  return client;
-}
-
-async function join(client: ChatClient, room: string, user: string): Promise<void> {
-  client.type(`join ${room} ${user}`);
-  await client.reads(`Joined room ${room} as ${user}\n`);
-}
+const connect = (): Promise<ChatClient> => connectTo(address);
 
 /** The names of the chat servers' pods that take connections. */
 async function servers(): Promise<string[]> {
@@ -78,7 +72,7 @@ async function connectionsOf(pod: string): Promise<number> {
 }
 
 /** A client of this pod. Which one a connection gets to is chosen by chance. */
-async function connectTo(pod: string): Promise<ChatClient> {
+async function connectToPod(pod: string): Promise<ChatClient> {
   for (;;) {
     const before = await connectionsOf(pod);
     const client = await connect();
@@ -110,7 +104,7 @@ test("people chat with nc through the load balancer's address", async () => {
 describe("a chat server", () => {
   test("that is deleted tells its members, and another takes its place with all that was said", async () => {
     const [pod = ""] = await servers();
-    const member = await connectTo(pod);
+    const member = await connectToPod(pod);
     await join(member, "deleted", "carol");
     member.type("send before");
     await member.line(/ carol: before$/);
@@ -132,7 +126,7 @@ describe("a chat server", () => {
   test("whose node is drained tells its members and starts on another", async () => {
     const [pod = ""] = await servers();
     const node = await chat.get(["pod", pod], "{.spec.nodeName}");
-    const member = await connectTo(pod);
+    const member = await connectToPod(pod);
     await join(member, "drained", "dave");
     try {
       // NATS, whose volume is on its node, cannot go elsewhere.
@@ -178,7 +172,7 @@ test("kubectl reaches into pods", async () => {
   expect(await chat.kubectl("exec", "nats-0", "--", "/nats-server", "--version")).toContain("nats-server: v");
   expect(await chat.kubectl("logs", "deployment/worker")).toContain('"msg":"listening"');
   const forward = runClient(
-    ...kubectlCommand("--namespace=e2e-chat", "port-forward", "service/chat", ":8080"),
+    ...kubectlCommand(state.kubeconfig, "--namespace=e2e-chat", "port-forward", "service/chat", ":8080"),
   );
   const [, port] = await forward.prints(/Forwarding from 127\.0\.0\.1:(\d+)/);
   const client = await ChatClient.connect(Number(port));

@@ -6,6 +6,7 @@ import { welcome } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { kubectl } from "../support/kubectl.ts";
 import { applyNamespace, ensureKubernetes, type Namespace } from "../support/namespace.ts";
+import { connectTo, join } from "../support/remote-chat.ts";
 
 /** The operator on Kubernetes: somebody applies a ChatCluster, and people chat. */
 
@@ -36,11 +37,9 @@ async function whenReady(namespace: Namespace): Promise<string> {
   return address;
 }
 
-async function join(address: string, room: string, user: string): Promise<ChatClient> {
-  const client = await ChatClient.connect(8080, address);
-  await client.reads(welcome);
-  client.type(`join ${room} ${user}`);
-  await client.reads(`Joined room ${room} as ${user}\n`);
+async function joined(address: string, room: string, user: string): Promise<ChatClient> {
+  const client = await connectTo(address);
+  await join(client, room, user);
   return client;
 }
 
@@ -67,7 +66,7 @@ class Talker {
 
   async #talk(): Promise<void> {
     while (!this.#isOver) {
-      const client = await eventually(() => join(this.#address, this.#room, "talker"), {
+      const client = await eventually(() => joined(this.#address, this.#room, "talker"), {
         milliseconds: 60_000,
         interval: 250,
       });
@@ -87,7 +86,7 @@ class Talker {
 }
 
 async function historyOf(address: string, room: string): Promise<number[]> {
-  const client = await join(address, room, "reader");
+  const client = await joined(address, room, "reader");
   client.type("history", "send the end");
   const text = await client.upTo(" reader: the end\n");
   return [...text.matchAll(/\] talker: (\d+)$/gm)].map(([, number]) => Number(number));

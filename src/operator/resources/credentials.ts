@@ -1,14 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { type Credentials, generateCredentials } from "../../cluster/credentials.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import type { StoredChatCluster } from "./options.ts";
 import { secretOf } from "./secret.ts";
-
-/** Passwords of the parts among themselves. */
-export type Credentials = {
-  readonly nats: string;
-  readonly natsRoutes: string;
-  readonly redis: string;
-};
 
 /** The keys of the Secret. */
 export const credentialKeys = {
@@ -19,12 +12,6 @@ export const credentialKeys = {
 
 /** Who logs in to NATS: servers, workers and the operator by one name, nodes among themselves by another. */
 export const natsUsers = { clients: "disroom", routes: "routes" } as const;
-
-/** For a ChatCluster that has no Secret yet. They may stand in a URL as they are. */
-export function generateCredentials(): Credentials {
-  const password = (): string => randomBytes(24).toString("base64url");
-  return { nats: password(), natsRoutes: password(), redis: password() };
-}
 
 /** The credentials in a Secret that exists. Throws an Error that says which one is missing or cannot stand in a URL. */
 export function readCredentials(secret: KubeObject): Credentials {

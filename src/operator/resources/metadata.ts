@@ -5,11 +5,17 @@ import type { StoredChatCluster } from "./options.ts";
 type Labels = Readonly<Record<string, string>>;
 
 /** The label that says which part of a ChatCluster an object belongs to. */
-const componentLabel = "app.kubernetes.io/component";
+export const componentLabel = "app.kubernetes.io/component";
+/** The label that says to which ChatCluster of its namespace an object belongs. */
+export const instanceLabel = "app.kubernetes.io/instance";
+const nameLabel = "app.kubernetes.io/name";
+
+/** Selects what belongs to any ChatCluster. */
+export const ofAnyCluster = `${nameLabel}=disroom`;
 
 /** Labels of all objects of a ChatCluster, and of nothing else in its namespace. */
-export function clusterLabels(cluster: StoredChatCluster): Labels {
-  return { "app.kubernetes.io/name": "disroom", "app.kubernetes.io/instance": cluster.metadata.name };
+function clusterLabels(cluster: StoredChatCluster): Labels {
+  return { [nameLabel]: "disroom", [instanceLabel]: cluster.metadata.name };
 }
 
 /** What selects the pods of a part. It can never change: the API server refuses that. */

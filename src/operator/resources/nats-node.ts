@@ -1,6 +1,7 @@
+import type { Credentials } from "../../cluster/credentials.ts";
 import { type NatsCluster, natsConfig } from "../../cluster/nats-config.ts";
 import { parseBytes } from "../../cluster/quantity.ts";
-import { type Credentials, natsUsers } from "./credentials.ts";
+import { natsUsers } from "./credentials.ts";
 import { nameOf, natsNodes, ports } from "./names.ts";
 import type { StoredChatCluster } from "./options.ts";
 

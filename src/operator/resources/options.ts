@@ -1,5 +1,5 @@
 import type { ChatCluster } from "../../cluster/chat-cluster.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials } from "../../cluster/credentials.ts";
 
 /** A ChatCluster as the API server keeps it, with its defaults filled in. */
 export type StoredChatCluster = ChatCluster & {

@@ -12,6 +12,9 @@ export type ConditionType =
 /** What a condition says. */
 export type Finding = Pick<Condition, "status" | "reason" | "message">;
 
+/** Why something is not as it should be. */
+export type Problem = Omit<Finding, "status">;
+
 /** The conditions that were found; their times are those of the last change of their status. */
 export function conditionsOf(
   found: ReadonlyMap<ConditionType, Finding>,

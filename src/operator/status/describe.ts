@@ -1,8 +1,9 @@
 import type { ChatClusterStatus, Condition } from "../../cluster/chat-cluster.ts";
+import { natsQuorum } from "../../cluster/derived.ts";
 import type { KubeObject } from "../kube/objects.ts";
-import { selectorText } from "../resources/metadata.ts";
+import { componentLabel, selectorText } from "../resources/metadata.ts";
 import type { StoredChatCluster } from "../resources/options.ts";
-import { type ConditionType, conditionsOf, type Finding } from "./conditions.ts";
+import { type ConditionType, conditionsOf, type Finding, type Problem } from "./conditions.ts";
 import { endpointOf } from "./endpoint.ts";
 import { countsOf, isProgressing, readiness, type Workload } from "./workload.ts";
 
@@ -17,9 +18,9 @@ export type Seen = {
   /** Workers that are wanted now. */
   readonly desiredWorkers: number;
   /** Why streams are not there yet; undefined if they are. */
-  readonly streams: Omit<Finding, "status"> | undefined;
+  readonly streams: Problem | undefined;
   /** What could not be made as it should be. */
-  readonly problems: readonly Omit<Finding, "status">[];
+  readonly problems: readonly Problem[];
 };
 
 /** The status of a ChatCluster, from what was seen of it. */
@@ -31,7 +32,7 @@ export function describe(
 ): ChatClusterStatus {
   const { spec } = cluster;
   const podsOf = (part: string): KubeObject[] =>
-    seen.pods.filter(({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === part);
+    seen.pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === part);
   const workload = (
     what: string,
     part: string,
@@ -39,42 +40,28 @@ export function describe(
     wanted: number,
     needed: number,
   ) => ({ what, object, wanted, needed, pods: podsOf(part) }) satisfies Workload;
-  const nats = workload(
-    "NATS nodes",
-    "nats",
-    seen.nats,
-    spec.nats.replicas,
-    Math.floor(spec.nats.replicas / 2) + 1,
-  );
+  const nats = workload("NATS nodes", "nats", seen.nats, spec.nats.replicas, natsQuorum(spec));
   const redis = workload("Redis servers", "redis", seen.redis, 1, 1);
   const servers = workload("chat servers", "server", seen.servers, spec.server.replicas, 1);
   const workers = workload("queue workers", "worker", seen.workers, seen.desiredWorkers, 1);
-  const parts = [nats, redis, servers, workers];
 
-  const found = new Map<ConditionType, Finding>([
+  const readyParts: [ConditionType, Finding][] = [
     ["NATSReady", natsReadiness(nats, seen)],
     ["RedisReady", readiness(redis)],
     ["ServersReady", readiness(servers)],
     ["WorkersReady", readiness(workers)],
-  ]);
-  const endpoint = endpointOf(seen.service);
-  found.set("Ready", sum(found, endpoint));
-  found.set("Progressing", progress(parts));
-  found.set("ReconcileSuccess", success(seen.problems));
-  const order: ConditionType[] = [
-    "Ready",
-    "NATSReady",
-    "RedisReady",
-    "ServersReady",
-    "WorkersReady",
-    "Progressing",
-    "ReconcileSuccess",
   ];
+  const endpoint = endpointOf(seen.service);
+  const found = new Map<ConditionType, Finding>([
+    ["Ready", sum(readyParts, endpoint)],
+    ...readyParts,
+    ["Progressing", progress([nats, redis, servers, workers])],
+    ["ReconcileSuccess", success(seen.problems)],
+  ]);
   const generation = cluster.metadata.generation ?? 0;
-  const sorted = new Map(order.map((type) => [type, found.get(type) as Finding]));
   return {
     observedGeneration: generation,
-    conditions: conditionsOf(sorted, before.conditions ?? [], generation, now),
+    conditions: conditionsOf(found, before.conditions ?? [], generation, now),
     ...(endpoint !== undefined && { endpoint }),
     nats: countsOf(nats),
     redis: { readyReplicas: countsOf(redis).readyReplicas },
@@ -90,8 +77,8 @@ function natsReadiness(nats: Workload, { streams }: Seen): Finding {
   return { ...streams, status: "False" };
 }
 
-function sum(parts: ReadonlyMap<ConditionType, Finding>, endpoint: string | undefined): Finding {
-  const missing = [...parts].filter(([type, { status }]) => type !== "RedisReady" && status !== "True");
+function sum(parts: readonly [ConditionType, Finding][], endpoint: string | undefined): Finding {
+  const missing = parts.filter(([type, { status }]) => type !== "RedisReady" && status !== "True");
   const [first] = missing;
   if (first !== undefined) {
     const message = missing.map(([, finding]) => finding.message).join("; ");
@@ -100,11 +87,9 @@ function sum(parts: ReadonlyMap<ConditionType, Finding>, endpoint: string | unde
   if (endpoint === undefined) {
     return { status: "False", reason: "NoAddress", message: "the load balancer has no address yet" };
   }
-  const partly = [...parts.values()].filter(
-    ({ status, reason }) => status !== "True" || reason === "SomeReady",
-  );
+  const partly = parts.filter(([, { status, reason }]) => status !== "True" || reason === "SomeReady");
   if (partly.length === 0) return { status: "True", reason: "AllReady", message: "people can chat" };
-  const message = `people can chat, but: ${partly.map((finding) => finding.message).join("; ")}`;
+  const message = `people can chat, but: ${partly.map(([, finding]) => finding.message).join("; ")}`;
   return { status: "True", reason: "SomeReady", message };
 }
 
@@ -132,7 +117,7 @@ export function describePaused(
   now: Date,
 ): ChatClusterStatus {
   const generation = cluster.metadata.generation ?? 0;
-  const conditions: Condition[] = [...(before.conditions ?? [])].filter(({ type }) => type !== "Progressing");
+  const conditions: Condition[] = (before.conditions ?? []).filter(({ type }) => type !== "Progressing");
   const paused: Finding = {
     status: "False",
     reason: "Paused",

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { kubernetesBinary } from "../../../kube/system/binaries.ts";
-import { run } from "../../../kube/system/run.ts";
+import { kubectlAs } from "../../../kube/system/kubectl.ts";
 import type { KubeApi } from "../../../src/operator/kube/api.ts";
 import { EventRecorder, type EventRecorderSettings } from "../../../src/operator/kube/events.ts";
 import type { KubeObject } from "../../../src/operator/kube/objects.ts";
@@ -56,13 +55,18 @@ test("kubectl describe shows what was said, by whom, and how often", async () =>
 
   expect(await eventsOf(object)).toHaveLength(2);
   const { name } = object.metadata;
-  const program = [kubernetesBinary("kubectl"), `--kubeconfig=${controlPlane.kubeconfig}`];
-  const described = await run([...program, "describe", "configmap", name]);
+  const described = await kubectlAs(controlPlane.kubeconfig, "describe", "configmap", name);
   expect(described).toMatch(
     /Warning +NoQuorum +56m \(x3 over 60m\) +disroom-operator +1 of 3 nodes answers\n/,
   );
   expect(described).toMatch(/Normal +Scaled +56m +disroom-operator +from 2 to 3 servers\n/);
-  const got = await run([...program, "get", "events", "--field-selector", `involvedObject.name=${name}`]);
+  const got = await kubectlAs(
+    controlPlane.kubeconfig,
+    "get",
+    "events",
+    "--field-selector",
+    `involvedObject.name=${name}`,
+  );
   expect(got).toMatch(/56m +Warning +NoQuorum/);
 });
 

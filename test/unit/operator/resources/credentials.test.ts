@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { generateCredentials } from "../../../../src/cluster/credentials.ts";
 import {
   credentialsOf,
   credentialsSecret,
-  generateCredentials,
   readCredentials,
 } from "../../../../src/operator/resources/credentials.ts";
 import { minimal } from "./chat-clusters.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { generateCredentials } from "../../../../src/cluster/credentials.ts";
 import type { KubeObject } from "../../../../src/operator/kube/objects.ts";
-import { generateCredentials } from "../../../../src/operator/resources/credentials.ts";
 import { selectorText } from "../../../../src/operator/resources/metadata.ts";
 import { natsAddress, natsClaim, natsNodes } from "../../../../src/operator/resources/names.ts";
 import { objectsOf } from "../../../../src/operator/resources/objects.ts";
