@@ -134,6 +134,7 @@ nodes() {
   needs buildah buildah
   needs setcap libcap2-bin
   needs redis-check-rdb redis-tools
+  taken busybox-static /bin/busybox
   kube/images/build.sh
 }
 

@@ -20,13 +20,15 @@ fail() { say "$*"; exit 1; }
 # the version that the image's name says. What comes from Debian has that of the Debian here; the label
 # disroom.io/version says which.
 
+# Of the official -alpine images, which have a shell.
 image_nats() {
   built nats-server
-  at_version "$version"
-  file 755 "$program" /nats-server
-  file 644 nats-server.conf /nats-server.conf
-  config=(--entrypoint '["/nats-server"]' --cmd '--config nats-server.conf'
-    --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/
+  at_version "$version-alpine"
+  file 755 "$program" /usr/local/bin/nats-server
+  busybox
+  file 644 nats-server.conf /etc/nats/nats-server.conf
+  config=(--cmd '["nats-server", "--config", "/etc/nats/nats-server.conf"]'
+    --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     --port 4222 --port 8222 --port 6222)
 }
 
@@ -99,6 +101,17 @@ redis_exporter() {
     ) || fail "the Debian package $name could not be had"
   fi
   version=$("$program" --version 2>&1 | sed -n 's/.*Exporter \([0-9.]*\).*/\1/p')
+}
+
+# A shell and the usual small programs, as Alpine has them.
+busybox() {
+  local program
+  program=$(type -P busybox) || missing busybox-static
+  file 755 "$program" /bin/busybox
+  libraries_of "$program"
+  # The step runs in make_image.
+  # shellcheck disable=SC2016
+  steps+=('for name in $("$root/bin/busybox" --list); do [ "$name" = busybox ] || ln -s busybox "$root/bin/$name"; done')
 }
 
 missing() { fail "what the Debian package $1 has is missing; install it with: sudo apt-get install $1"; }

@@ -20,11 +20,11 @@ export type ChatClusterSpec = {
   /** The NATS JetStream servers that keep the messages. */
   nats: {
     /**
-     * NATS nodes - 1, 3 or 5. Three go on while one is down. A cluster of one cannot become a cluster of
-     * several later, nor the reverse.
+     * NATS nodes - 1, 3 or 5. Three go on while one is down. They can become more while people chat, but not
+     * fewer.
      */
     replicas: number;
-    /** Image of the NATS servers, 2.14 or newer. */
+    /** Image of the NATS servers, 2.14 or newer, with a shell (-alpine). */
     image: string;
     /** The volume of each NATS node. */
     storage: {
@@ -176,6 +176,10 @@ export type ChatClusterStatus = {
     replicas?: number;
     /** Nodes that are ready. */
     readyReplicas?: number;
+    /** Nodes that NATS was told to have. It becomes more, never fewer. */
+    target?: number;
+    /** Nodes that have a vote on the streams. More than half of them have to be up. */
+    members?: number;
   };
   /** The Redis server. */
   redis?: {

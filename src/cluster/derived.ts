@@ -9,5 +9,5 @@ export const streamReplicas = ({ rooms, nats }: ChatClusterSpec): number =>
 /** The most workers that may run: what the spec says, else one for each partition. */
 export const maxWorkers = ({ workers }: ChatClusterSpec): number => workers.maxReplicas ?? workers.partitions;
 
-/** How many NATS nodes must be up: more than half of them. */
-export const natsQuorum = ({ nats }: ChatClusterSpec): number => Math.floor(nats.replicas / 2) + 1;
+/** How many of so many NATS nodes must be up: more than half. */
+export const quorum = (nodes: number): number => Math.floor(nodes / 2) + 1;

@@ -9,13 +9,23 @@ export type NatsNode = {
   /** Port of the HTTP monitoring (/healthz, /varz, /jsz). */
   readonly monitorPort: number;
   readonly login: Login;
+  /** Who may look after the nodes themselves, by the system account; nobody unless given. */
+  readonly systemLogin?: Login;
   readonly storeFolder: string;
   readonly storageBytes: number;
   /** Whether a message is on the disk before it is acknowledged. */
   readonly syncAlways: boolean;
-  /** Where there is more than one node. */
+  /** Where there is more than one node, or may be later. */
   readonly cluster?: NatsCluster;
+  /** Where a node may be alone in its cluster. */
+  readonly companion?: Companion;
 };
+
+/**
+ * A second nats-server beside a node, without JetStream. A node of a cluster waits for somebody to talk to before it
+ * takes part in a vote, even where it has the only one. Nothing passes between the two.
+ */
+export type Companion = { readonly port: number; readonly login: Login };
 
 export type NatsCluster = {
   readonly name: string;
@@ -37,17 +47,21 @@ listen: ${value(`${node.host}:${node.port}`)}
 http: ${value(`${node.host}:${node.monitorPort}`)}
 
 authorization {
-  user: ${value(node.login.user)}
-  password: ${value(node.login.password)}
+  users: [ ${loginBlock(node.login)} ]
   timeout: 2
 }
-
+${
+  node.systemLogin === undefined
+    ? ""
+    : `accounts { $SYS { users: [ ${loginBlock(node.systemLogin)} ] } }
+`
+}
 jetstream {
   store_dir: ${value(node.storeFolder)}
   max_memory_store: ${megabytes(64)}
   max_file_store: ${node.storageBytes}
 ${node.syncAlways ? "  sync_interval: always\n" : ""}}
-${node.cluster === undefined ? "" : `\n${clusterBlock(node.cluster, node.host)}`}
+${node.cluster === undefined ? "" : `\n${clusterBlock(node.cluster, node.host)}`}${node.companion === undefined ? "" : `\n${leafBlock(node.companion)}`}
 # A client or server that is gone without a word is noticed after at most three pings.
 ping_interval: "2s"
 ping_max: 2
@@ -63,6 +77,31 @@ lame_duck_duration: "30s"
 `;
 }
 
+/** The configuration of a node's companion. It listens on loopback alone, and for nobody but the node. */
+export function companionConfig({ port, login }: Companion): string {
+  return `server_name: companion
+listen: "127.0.0.1:-1"
+authorization { users: [ ${loginBlock(login)} ] }
+leafnodes {
+  listen: ${value(`127.0.0.1:${port}`)}
+  authorization ${loginBlock(login)}
+}
+`;
+}
+
+function leafBlock({ port, login }: Companion): string {
+  const { user, password } = login;
+  const url = `nats-leaf://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}`;
+  return `leafnodes {
+  reconnect: "1s"
+  remotes: [ { url: ${value(url)}, deny_imports: ">", deny_exports: ">" } ]
+}
+`;
+}
+
+const loginBlock = ({ user, password }: Login): string =>
+  `{ user: ${value(user)}, password: ${value(password)} }`;
+
 function clusterBlock({ name, port, login, nodes, advertise }: NatsCluster, host: string): string {
   const { user, password } = login;
   const routes = nodes.map((node) =>
@@ -71,11 +110,7 @@ function clusterBlock({ name, port, login, nodes, advertise }: NatsCluster, host
   return `cluster {
   name: ${value(name)}
   listen: ${value(`${host}:${port}`)}
-${advertise === undefined ? "" : `  advertise: ${value(advertise)}\n`}  authorization {
-    user: ${value(user)}
-    password: ${value(password)}
-    timeout: 2
-  }
+${advertise === undefined ? "" : `  advertise: ${value(advertise)}\n`}  authorization { user: ${value(user)}, password: ${value(password)}, timeout: 2 }
   # Addresses behind the Service or on this machine's loopback are of no use to clients.
   no_advertise: true
   ping_interval: "2s"

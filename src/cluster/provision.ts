@@ -4,9 +4,10 @@ import {
   JetStreamApiError,
   type JetStreamManager,
   jetstreamManager,
+  type StreamInfo,
 } from "@nats-io/jetstream";
 import { errors, type NatsConnection } from "@nats-io/transport-node";
-import { ingressStream, partitionsMetadata } from "../chat/subjects.ts";
+import { ingressStream, partitionsMetadata, roomsStream } from "../chat/subjects.ts";
 import type { ChatClusterSpec } from "./chat-cluster.ts";
 import { consumersOf, streamsOf, type WantedConsumer, type WantedStream } from "./streams.ts";
 
@@ -14,7 +15,17 @@ import { consumersOf, streamsOf, type WantedConsumer, type WantedStream } from "
 export class PartitionMismatch extends Error {}
 
 /** Names of the streams and consumers that were made or changed. */
-export type Provisioned = { readonly created: string[]; readonly updated: string[] };
+export type Provisioned = {
+  readonly created: string[];
+  readonly updated: string[];
+  /** Why a stream does not have as many copies yet as it is to have, if so; it takes more calls. */
+  readonly growing?: string;
+};
+
+export type ProvisionOptions = {
+  /** Whether streams may be given more copies: all nodes are there. */
+  readonly mayRaise?: boolean;
+};
 
 /** Requests under way at once: a cluster answers each only after a vote. */
 const requestsAtOnce = 8;
@@ -30,6 +41,7 @@ const outOfStepTime = 2000;
 export async function provisionStreams(
   connection: NatsConnection,
   spec: ChatClusterSpec,
+  { mayRaise = true }: ProvisionOptions = {},
 ): Promise<Provisioned> {
   await checkLeader(connection);
   const manager = await jetstreamManager(connection, { timeout: 3000, checkAPI: false });
@@ -38,6 +50,21 @@ export async function provisionStreams(
   for (const stream of streamsOf(spec)) {
     await named(`stream ${stream.name}`, provisionStream(manager, stream, provisioned));
   }
+  const raise = await nextRaise(manager, streamsOf(spec), mayRaise);
+  // Also where the raise fails, the queue has its consumers again.
+  const raised =
+    raise.stream && (await Promise.allSettled([raiseStream(manager, raise.stream, provisioned)]))[0];
+  await provisionConsumers(manager, spec, provisioned);
+  if (raised?.status === "rejected") throw raised.reason;
+  await remakeConsumersOutOfStep(manager, consumersOf(spec), provisioned);
+  return { ...provisioned, ...(raise.growing !== undefined && { growing: raise.growing }) };
+}
+
+async function provisionConsumers(
+  manager: JetStreamManager,
+  spec: ChatClusterSpec,
+  provisioned: Provisioned,
+): Promise<void> {
   const existing = new Map<string, object>();
   for await (const { name, config } of manager.consumers.list(ingressStream)) existing.set(name, config);
   const waiting = consumersOf(spec);
@@ -48,8 +75,6 @@ export async function provisionStreams(
     }
   };
   await Promise.all(Array.from({ length: requestsAtOnce }, provisionNext));
-  await remakeConsumersOutOfStep(manager, consumersOf(spec), provisioned);
-  return provisioned;
 }
 
 /**
@@ -74,7 +99,7 @@ async function checkLeader(connection: NatsConnection): Promise<void> {
 }
 
 async function checkPartitions(manager: JetStreamManager, wanted: number): Promise<void> {
-  const existing = await existingStream(manager, ingressStream);
+  const existing = (await existingStream(manager, ingressStream))?.config;
   if (existing === undefined) return;
   const made = existing.metadata?.[partitionsMetadata] ?? "an unknown number of";
   if (made !== String(wanted)) {
@@ -90,23 +115,115 @@ async function provisionStream(
   wanted: WantedStream,
   provisioned: Provisioned,
 ): Promise<void> {
-  const existing = await existingStream(manager, wanted.name);
+  const existing = (await existingStream(manager, wanted.name))?.config;
   if (existing === undefined) {
     await manager.streams.add(wanted);
     provisioned.created.push(wanted.name);
-  } else if (differs(wanted, existing)) {
-    // Metadata that others have put there stays.
-    await manager.streams.update(wanted.name, {
-      ...wanted,
-      metadata: { ...existing.metadata, ...wanted.metadata },
-    });
-    provisioned.updated.push(wanted.name);
+    return;
+  }
+  // More copies are a matter of their own; until then it has as many as it has.
+  const copies = Math.min(copiesOf(wanted), existing.num_replicas);
+  if (!differs({ ...wanted, num_replicas: copies }, existing)) return;
+  // Metadata that others have put there stays.
+  const metadata = { ...existing.metadata, ...wanted.metadata };
+  await manager.streams.update(wanted.name, { ...wanted, num_replicas: copies, metadata });
+  provisioned.updated.push(wanted.name);
+}
+
+const copiesOf = ({ num_replicas = 1 }: WantedStream): number => num_replicas;
+
+/** The stream that is to be given more copies now, and what is still to come. */
+type Raise = { readonly stream?: WantedStream; readonly growing?: string };
+
+/**
+ * One stream is raised at a time, the room log first, and the next when all copies of all others have all that is in
+ * them: before that, a node that dies might take a stream with it.
+ */
+async function nextRaise(
+  manager: JetStreamManager,
+  wanted: readonly WantedStream[],
+  mayRaise: boolean,
+): Promise<Raise> {
+  let next: Raise = {};
+  let incomplete: string | undefined;
+  let isMoving = false;
+  const roomsFirst = wanted.toSorted(
+    (a, b) => Number(b.name === roomsStream) - Number(a.name === roomsStream),
+  );
+  for (const stream of roomsFirst) {
+    const copies = copiesOf(stream);
+    const { config, cluster } = await manager.streams.info(stream.name);
+    if (config.num_replicas < copies) {
+      const growing = `stream ${stream.name} is to have ${copies} copies, it has ${config.num_replicas}`;
+      if (next.stream === undefined) next = { stream, growing };
+    } else if (!isSettled(cluster, copies)) {
+      incomplete = `${currentCopies(cluster)} of ${copies} copies of stream ${stream.name} are complete`;
+      isMoving ||= isBeingMoved(cluster);
+    }
+  }
+  if (next.stream !== undefined && !mayRaise)
+    return { growing: `${next.growing}; that waits for all NATS nodes` };
+  if (incomplete !== undefined && (isMoving || next.stream !== undefined)) return { growing: incomplete };
+  return next;
+}
+
+type StreamCluster = StreamInfo["cluster"] & {
+  /** What nats-server 2.15 tells of a stream whose copies are being moved or become more. */
+  readonly desired?: unknown;
+};
+
+const isBeingMoved = (cluster: StreamInfo["cluster"]): boolean =>
+  (cluster as StreamCluster | undefined)?.desired !== undefined;
+
+/** Whether all copies are there. NATS that is no cluster has the one that there is. */
+const isSettled = (cluster: StreamInfo["cluster"], copies: number): boolean =>
+  cluster === undefined || (currentCopies(cluster) >= copies && !isBeingMoved(cluster));
+
+/** Copies that have all that is in the stream. */
+function currentCopies(cluster: StreamInfo["cluster"]): number {
+  if (!cluster?.leader) return 0;
+  return (
+    1 + (cluster.replicas ?? []).filter(({ current, offline, lag }) => current && !offline && !lag).length
+  );
+}
+
+/** How long the queue may be without its consumers while it is raised, in milliseconds. */
+const queueRaiseLimit = 5000;
+
+/**
+ * Gives a stream more copies. With its consumers the queue would not answer for ten seconds (measured with nats-server
+ * 2.15.2), so that they go before, and are made again by what follows. What waits in it stays and is handed out anew.
+ */
+async function raiseStream(
+  manager: JetStreamManager,
+  wanted: WantedStream,
+  provisioned: Provisioned,
+): Promise<void> {
+  const { config } = await manager.streams.info(wanted.name);
+  const { name } = wanted;
+  if (name === ingressStream) {
+    const consumers: string[] = [];
+    for await (const consumer of manager.consumers.list(name)) consumers.push(consumer.name);
+    await Promise.all(consumers.map((consumer) => manager.consumers.delete(name, consumer)));
+  }
+  const update = { ...config, num_replicas: copiesOf(wanted) };
+  await named(
+    `stream ${name}`,
+    manager.streams.update(name, update).then(() => {}),
+  );
+  provisioned.updated.push(name);
+  if (name !== ingressStream) return;
+  const end = performance.now() + queueRaiseLimit;
+  while (performance.now() < end) {
+    const { cluster } = await manager.streams.info(name);
+    if (isSettled(cluster, copiesOf(wanted))) return;
+    await delay(50);
   }
 }
 
-async function existingStream(manager: JetStreamManager, name: string) {
+async function existingStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
   try {
-    return (await manager.streams.info(name)).config;
+    return await manager.streams.info(name);
   } catch (error) {
     if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
       return undefined;

@@ -19,9 +19,14 @@ export async function provision(
   const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMilliseconds)]);
   const connection = await connectNats(url, "disroom up", createLog("up", "silent"), { signal: limit });
   return closing(connection, signal, async () => {
+    const all: Provisioned = { created: [], updated: [] };
     for (;;) {
       try {
-        return await provisionStreams(connection, spec);
+        const { created, updated, growing } = await provisionStreams(connection, spec);
+        all.created.push(...created);
+        all.updated.push(...updated);
+        // A big stream gets its copies while people chat.
+        if (growing === undefined || limit.aborted) return all;
       } catch (error) {
         signal.throwIfAborted();
         if (!isTemporary(error) || limit.aborted) throw explained(error as Error);

@@ -6,9 +6,9 @@ import { createLog } from "../platform/log.ts";
 import { Metrics } from "../platform/metrics.ts";
 import { exitOnUncaught, runUntilSignal } from "../platform/process.ts";
 import { readSettings, UsageError } from "../platform/settings.ts";
+import { provideNats } from "./nats/provide.ts";
 import { Operator } from "./operator.ts";
 import { operatorSettings } from "./settings.ts";
-import { provideStreams } from "./streams.ts";
 
 /** What a pod finds of the namespace that it runs in. */
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -28,7 +28,7 @@ export async function runOperator(args: readonly string[]): Promise<void> {
     identity: `${hostname()}_${randomUUID()}`,
     log,
     registry: metrics.registry,
-    provideStreams,
+    provideNats,
   });
   const http = await serveHttp(settings.httpHost, settings.httpPort, metrics, {
     notReady: () => operator.notReady(),

@@ -12,7 +12,7 @@ import { EventRecorder } from "./kube/events.ts";
 import { queueMetrics } from "./kube/queue-metrics.ts";
 import { Reconciler, type ReconcilerSettings } from "./reconciler.ts";
 
-export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideStreams" | "log"> & {
+export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" | "log"> & {
   /** Where its ChatClusters are; none for all namespaces. */
   readonly namespaces: readonly string[];
   readonly concurrency: number;
@@ -41,7 +41,7 @@ export class Operator {
   #isStopping = false;
 
   constructor(settings: OperatorSettings) {
-    const { log, registry, namespaces, image, provideStreams, requestsPerSecond } = settings;
+    const { log, registry, namespaces, image, provideNats, requestsPerSecond } = settings;
     this.#settings = settings;
     const credentials = settings.credentials ?? Credentials.fromEnvironment();
     const onRequest = clientMetrics(registry);
@@ -79,7 +79,7 @@ export class Operator {
       events: this.#events,
       log,
       image,
-      provideStreams,
+      provideNats,
     });
     this.#controller = new Controller({
       name: controllerName,

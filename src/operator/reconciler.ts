@@ -1,7 +1,7 @@
+import { roomsStream } from "../chat/subjects.ts";
 import type { ChatClusterStatus } from "../cluster/chat-cluster.ts";
 import type { Credentials } from "../cluster/credentials.ts";
-import { natsQuorum } from "../cluster/derived.ts";
-import type { Provisioned } from "../cluster/provision.ts";
+import { quorum } from "../cluster/derived.ts";
 import type { Log } from "../platform/log.ts";
 import type { Applier } from "./applier.ts";
 import type { Caches, WatchedChatCluster } from "./caches.ts";
@@ -11,16 +11,17 @@ import type { Outcome } from "./kube/controller.ts";
 import type { EventRecorder } from "./kube/events.ts";
 import { type KubeObject, keyOf, nameOfKey } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
+import type { NatsError, ProvidedNats } from "./nats/provide.ts";
 import { credentialsOf, credentialsSecret } from "./resources/credentials.ts";
-import { nameOf } from "./resources/names.ts";
+import { nameOf, natsNodes } from "./resources/names.ts";
+import { startFiles } from "./resources/nats-start.ts";
 import { objectsOf } from "./resources/objects.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 import { stableText } from "./stable-text.ts";
 import type { Problem } from "./status/conditions.ts";
 import { describe, describePaused, type Seen } from "./status/describe.ts";
 import { readiness } from "./status/workload.ts";
-import type { StreamsError } from "./streams.ts";
-import { claimSizeOf, growVolumes } from "./volumes.ts";
+import { claimOf, claimSizeOf, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
 import { workersOf } from "./workers.ts";
 
 export type ReconcilerSettings = {
@@ -31,24 +32,27 @@ export type ReconcilerSettings = {
   readonly log: Log;
   /** Image of chat servers and queue workers where a ChatCluster names none. */
   readonly image: string;
-  /** Makes the streams of a ChatCluster whose NATS is there. */
-  readonly provideStreams: (
+  /** Makes NATS be as a ChatCluster says, once it is there. */
+  readonly provideNats: (
     cluster: StoredChatCluster,
     credentials: Credentials,
     signal: AbortSignal,
-  ) => Promise<Provisioned>;
+  ) => Promise<ProvidedNats>;
 };
 
 /** How often what nobody tells of is looked at, in milliseconds: streams that were changed by hand, for example. */
 const resync = 5 * 60_000;
-/** The same while NATS does not take the streams. */
-const retryStreams = 2000;
+/** The same while NATS, or a volume, is not yet as it should be. */
+const retry = 2000;
+
+/** What was seen of NATS last, and of what it was made. */
+type SeenNats = { readonly of: string; readonly at: number; readonly provided: ProvidedNats };
 
 /** Makes the objects of a ChatCluster be as its spec says, one step after the other, and says how it is. */
 export class Reconciler {
   readonly #settings: ReconcilerSettings;
-  /** By key of a ChatCluster, from what its streams were made last and when. */
-  readonly #streams = new Map<string, { readonly of: string; readonly at: number }>();
+  /** By key of a ChatCluster. */
+  readonly #nats = new Map<string, SeenNats>();
 
   constructor(settings: ReconcilerSettings) {
     this.#settings = settings;
@@ -56,20 +60,25 @@ export class Reconciler {
 
   readonly reconcile = async (key: string, signal: AbortSignal): Promise<Outcome> => {
     const { caches } = this.#settings;
-    const cluster = caches.chatCluster(nameOfKey(key));
+    const wished = caches.chatCluster(nameOfKey(key));
     // What belongs to it goes with it (owner references).
-    if (cluster === undefined || cluster.metadata.deletionTimestamp !== undefined) {
-      this.#streams.delete(key);
+    if (wished === undefined || wished.metadata.deletionTimestamp !== undefined) {
+      this.#nats.delete(key);
       return {};
     }
-    if (cluster.spec.paused) {
-      await this.#report(cluster, describePaused(cluster, cluster.status ?? {}, new Date()), signal);
+    if (wished.spec.paused) {
+      await this.#report(wished, describePaused(wished, wished.status ?? {}, new Date()), signal);
       return {};
     }
+    const { cluster, refused } = withoutShrinking(wished);
+    await this.#noteTarget(cluster, signal);
     const credentials = await this.#credentials(cluster, signal);
     const desiredWorkers = workersOf(cluster, this.#get(cluster, "Deployment", "worker"));
-    const problems = await this.#apply(cluster, credentials, desiredWorkers, signal);
-    const streams = await this.#provideStreams(cluster, credentials, signal);
+    const { problems, volumesGrow } = await this.#apply(cluster, credentials, desiredWorkers, signal);
+    const streams = await this.#provideNats(cluster, credentials, signal);
+    const { members, growing, isSettled = false } = this.#nats.get(key)?.provided ?? {};
+    if (refused !== undefined)
+      this.#settings.events.record(cluster, "Warning", refused.reason, refused.message);
     const seen: Seen = {
       nats: this.#get(cluster, "StatefulSet", "nats"),
       redis: this.#get(cluster, "Deployment", "redis"),
@@ -78,15 +87,25 @@ export class Reconciler {
       service: this.#get(cluster, "Service", "server"),
       pods: caches.podsOf(cluster),
       desiredWorkers,
+      natsMembers: members ?? cluster.status?.nats?.members,
       streams,
-      problems,
+      growing,
+      problems: refused === undefined ? problems : [refused, ...problems],
     };
     await this.#report(cluster, describe(cluster, cluster.status ?? {}, seen, new Date()), signal);
     // The queue tries again, each time a little later.
     const [problem] = problems;
     if (problem !== undefined) throw new Error(problem.message);
-    return { again: streams === undefined ? resync : retryStreams };
+    return { again: streams === undefined && isSettled && !volumesGrow ? resync : retry };
   };
+
+  /** Nodes that NATS was told to have are known as such before there are any: from then on they may have votes. */
+  async #noteTarget(cluster: WatchedChatCluster, signal: AbortSignal): Promise<void> {
+    const { status = {}, spec } = cluster;
+    if (status.nats?.target === spec.nats.replicas) return;
+    const nats = { replicas: 0, readyReplicas: 0, ...status.nats, target: spec.nats.replicas };
+    await this.#writeStatus(cluster, { ...status, nats }, signal);
+  }
 
   #get(
     { metadata }: StoredChatCluster,
@@ -117,8 +136,8 @@ export class Reconciler {
     credentials: Credentials,
     workers: number,
     signal: AbortSignal,
-  ): Promise<Problem[]> {
-    const { applier, caches, events, image } = this.#settings;
+  ): Promise<{ problems: Problem[]; volumesGrow: boolean }> {
+    const { api, applier, caches, events, image } = this.#settings;
     const problems: Problem[] = [];
     /** What is refused for a reason (a quota, a field that can't change) is no matter of the other objects. */
     const attempt = async (work: () => Promise<void>): Promise<void> => {
@@ -131,8 +150,19 @@ export class Reconciler {
       }
     };
     const nats = this.#get(cluster, "StatefulSet", "nats");
+    const claims = await smallClaims(api, cluster, nats, signal);
+    await attempt(async () => {
+      const grown = await growVolumes(api, cluster, claims, signal);
+      if (grown.length > 0) events.record(cluster, "Normal", "VolumesGrow", `growing ${grown.join(", ")}`);
+    });
     const claimSize = claimSizeOf(nats);
-    const options = { image, workers, credentials, ...(claimSize !== undefined && { claimSize }) };
+    const volumeBytes = smallestVolume(claims, cluster);
+    const options = {
+      ...{ image, workers, credentials },
+      mayFound: await this.#mayFound(cluster, signal),
+      ...(claimSize !== undefined && { claimSize }),
+      ...(volumeBytes !== undefined && { volumeBytes }),
+    };
     for (const wanted of objectsOf(cluster, options)) {
       await attempt(async () => {
         const existing = caches.get(wanted.kind, wanted.metadata);
@@ -142,63 +172,92 @@ export class Reconciler {
         events.record(cluster, "Normal", reason, `${wanted.kind} ${wanted.metadata.name} was ${applied}`);
       });
     }
-    await attempt(async () => {
-      const grown = await growVolumes(this.#settings.api, cluster, nats, signal);
-      if (grown.length > 0) events.record(cluster, "Normal", "VolumesGrow", `growing ${grown.join(", ")}`);
-    });
-    return problems;
+    return { problems, volumesGrow: volumeBytes !== undefined };
   }
 
-  /** Why the streams are not there yet; undefined if they are. */
-  async #provideStreams(
+  /**
+   * Whether the first NATS node may found a cluster where its volume is empty. One that is alone may always: nobody has
+   * what it lost. Otherwise only where there was none yet; a second cluster beside the first would split the messages.
+   */
+  async #mayFound(cluster: WatchedChatCluster, signal: AbortSignal): Promise<boolean> {
+    if (cluster.spec.nats.replicas === 1) return true;
+    if (cluster.status?.nats?.members !== undefined) return false;
+    const decided = this.#get(cluster, "Secret", "nats")?.data as Record<string, string> | undefined;
+    if (decided !== undefined) return startFiles.founderName in decided;
+    // An earlier ChatCluster of this name has left volumes. They know their cluster.
+    for (const node of natsNodes(cluster).slice(1)) {
+      if ((await claimOf(this.#settings.api, cluster, node, signal)) !== undefined) return false;
+    }
+    return true;
+  }
+
+  /** Why NATS is not there yet with its streams; undefined if it is. */
+  async #provideNats(
     cluster: WatchedChatCluster,
     credentials: Credentials,
     signal: AbortSignal,
   ): Promise<Problem | undefined> {
-    const { events, provideStreams } = this.#settings;
+    const { events, provideNats } = this.#settings;
+    const key = keyOf(cluster.metadata);
+    const last = this.#nats.get(key);
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const wanted = cluster.spec.nats.replicas;
-    const needed = natsQuorum(cluster.spec);
+    const needed = quorum(last?.provided.members ?? cluster.status?.nats?.members ?? wanted);
     if (readiness({ what: "NATS nodes", object: nats, wanted, needed, pods: [] }).status !== "True") {
       return { reason: "NATSNotReady", message: "the streams wait for NATS" };
     }
-    const key = keyOf(cluster.metadata);
     const of = JSON.stringify([
       cluster.metadata.uid,
+      cluster.spec.nats.replicas,
       cluster.spec.rooms,
       cluster.spec.queue,
       cluster.spec.workers.partitions,
       nats?.status,
     ]);
-    const last = this.#streams.get(key);
-    if (last?.of === of && performance.now() - last.at < resync) return undefined;
+    if (last?.of === of && last.provided.isSettled && performance.now() - last.at < resync) return undefined;
     try {
-      const { created, updated } = await provideStreams(cluster, credentials, signal);
-      this.#streams.set(key, { of, at: performance.now() });
-      if (created.length > 0)
-        events.record(cluster, "Normal", "StreamsCreated", `created ${created.join(", ")}`);
-      if (updated.length > 0)
-        events.record(cluster, "Normal", "StreamsUpdated", `updated ${updated.join(", ")}`);
+      const provided = await provideNats(cluster, credentials, signal);
+      this.#nats.set(key, { of, at: performance.now(), provided });
+      this.#tellOfNats(cluster, provided);
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
-      const { reason = "StreamsFailed", message } = error as Partial<StreamsError> & Error;
+      const { reason = "StreamsFailed", message } = error as Partial<NatsError> & Error;
       if (reason !== "NATSBusy") events.record(cluster, "Warning", reason, message);
       return { reason, message };
     }
   }
 
+  #tellOfNats(cluster: WatchedChatCluster, { created, updated, removed }: ProvidedNats): void {
+    const { events } = this.#settings;
+    if (created.length > 0)
+      events.record(cluster, "Normal", "StreamsCreated", `created ${created.join(", ")}`);
+    if (updated.length > 0)
+      events.record(cluster, "Normal", "StreamsUpdated", `updated ${updated.join(", ")}`);
+    for (const node of removed) {
+      const message = `NATS node ${node} is gone for good and has no vote any more; its copies are made anew on others`;
+      events.record(cluster, "Warning", "NATSNodeRemoved", message);
+    }
+    if (cluster.status?.nats?.members !== undefined && created.includes(roomsStream)) {
+      const message = `stream ${roomsStream} was gone and was made anew, empty: NATS has lost its volumes`;
+      events.record(cluster, "Warning", "MessagesLost", message);
+    }
+  }
+
+  async #writeStatus(
+    { apiVersion, kind, metadata: { namespace, name } }: WatchedChatCluster,
+    status: ChatClusterStatus,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const object = { apiVersion, kind, metadata: { namespace, name }, status };
+    await this.#settings.api.apply(resources.chatClusters, object, { subresource: "status", signal });
+  }
+
   /** Writes the status where it says something new. */
   async #report(cluster: WatchedChatCluster, status: ChatClusterStatus, signal: AbortSignal): Promise<void> {
-    const { api, events } = this.#settings;
+    const { events } = this.#settings;
     if (stableText(status) === stableText(cluster.status ?? {})) return;
-    const { apiVersion, kind, metadata } = cluster;
-    const { namespace, name } = metadata;
-    await api.apply(
-      resources.chatClusters,
-      { apiVersion, kind, metadata: { namespace, name }, status },
-      { subresource: "status", signal },
-    );
+    await this.#writeStatus(cluster, status, signal);
     const ready = (of: ChatClusterStatus) => of.conditions?.find(({ type }) => type === "Ready");
     const [was, is] = [ready(cluster.status ?? {}), ready(status)];
     if (is !== undefined && was?.status !== is.status && (was !== undefined || is.status === "True")) {
@@ -210,6 +269,24 @@ export class Reconciler {
       );
     }
   }
+}
+
+/** NATS nodes cannot become fewer yet: the votes and copies of those that went would be missed. */
+function withoutShrinking(wished: WatchedChatCluster): {
+  readonly cluster: WatchedChatCluster;
+  readonly refused?: Problem;
+} {
+  const { spec, status } = wished;
+  const wanted = spec.nats.replicas;
+  const replicas = Math.max(wanted, status?.nats?.target ?? 0);
+  if (replicas === wanted) return { cluster: wished };
+  const message =
+    `spec.nats.replicas is ${wanted}, but NATS has ${replicas} nodes, and cannot become smaller: ` +
+    `they stay ${replicas}, until spec.nats.replicas is ${replicas} again`;
+  return {
+    cluster: { ...wished, spec: { ...spec, nats: { ...spec.nats, replicas } } },
+    refused: { reason: "CannotShrink", message },
+  };
 }
 
 function resourceOf({ kind }: KubeObject): Resource {

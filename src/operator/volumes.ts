@@ -5,9 +5,12 @@ import type { KubeObject } from "./kube/objects.ts";
 import { resources } from "./kube/resource.ts";
 import { natsClaim, natsNodes } from "./resources/names.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
+import { parseQuantity } from "./resources/quantity.ts";
 
+type Storage = { readonly storage?: string };
 type Claim = KubeObject & {
-  readonly spec: { readonly resources?: { readonly requests?: { storage?: string } } };
+  readonly spec: { readonly resources?: { readonly requests?: Storage } };
+  readonly status?: { readonly capacity?: Storage };
 };
 type ClaimingSpec = { readonly volumeClaimTemplates?: readonly Claim[] };
 
@@ -16,30 +19,67 @@ export function claimSizeOf(statefulSet: KubeObject | undefined): string | undef
   return sizeOf((statefulSet?.spec as ClaimingSpec | undefined)?.volumeClaimTemplates?.[0]);
 }
 
+/** Those claims of NATS nodes that exist, where they may be smaller than in the spec. */
+export async function smallClaims(
+  api: KubeApi,
+  cluster: StoredChatCluster,
+  statefulSet: KubeObject | undefined,
+  signal: AbortSignal,
+): Promise<Claim[]> {
+  const claimed = claimSizeOf(statefulSet);
+  // All volumes were made with the size of the template, or have grown since.
+  if (claimed === undefined || isAtLeast(claimed, cluster.spec.nats.storage.size)) return [];
+  const claims: Claim[] = [];
+  for (const node of natsNodes(cluster)) {
+    const claim = await claimOf(api, cluster, node, signal);
+    if (claim !== undefined) claims.push(claim);
+  }
+  return claims;
+}
+
+/** The claim of a NATS node's volume, if there is one. */
+export async function claimOf(
+  api: KubeApi,
+  { metadata }: StoredChatCluster,
+  node: string,
+  signal: AbortSignal,
+): Promise<Claim | undefined> {
+  const name = { namespace: metadata.namespace, name: natsClaim(node) };
+  try {
+    return await api.get<Claim>(resources.persistentVolumeClaims, name, { signal });
+  } catch (error) {
+    if (error instanceof KubeApiError && error.isNotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Bytes of the smallest of these volumes, where it has not the size of the spec yet. */
+export function smallestVolume(claims: readonly Claim[], { spec }: StoredChatCluster): number | undefined {
+  const sizes = claims.map(
+    ({ status }) => parseQuantity(status?.capacity?.storage ?? "") ?? Number.POSITIVE_INFINITY,
+  );
+  const smallest = Math.min(...sizes);
+  return smallest < parseBytes(spec.nats.storage.size) ? smallest : undefined;
+}
+
 /**
- * Lets the volumes of NATS grow to the size in the spec, where they are smaller; answers the names of those that do.
+ * Lets volumes grow to the size in the spec, where they are smaller; answers the names of those that do.
  * @throws KubeApiError where the storage class does not let them.
  */
 export async function growVolumes(
   api: KubeApi,
   cluster: StoredChatCluster,
-  statefulSet: KubeObject | undefined,
+  claims: readonly Claim[],
   signal: AbortSignal,
 ): Promise<string[]> {
   const wanted = cluster.spec.nats.storage.size;
-  const claimed = claimSizeOf(statefulSet);
-  // All volumes were made with the size of the template, or have grown since.
-  if (claimed === undefined || isAtLeast(claimed, wanted)) return [];
   const grown: string[] = [];
-  for (const node of natsNodes(cluster)) {
-    const name = { namespace: cluster.metadata.namespace, name: natsClaim(node) };
-    const claim = await api
-      .get<Claim>(resources.persistentVolumeClaims, name, { signal })
-      .catch(noneIfMissing);
-    if (claim === undefined || isAtLeast(sizeOf(claim) ?? "0", wanted)) continue;
+  for (const claim of claims) {
+    if (isAtLeast(sizeOf(claim) ?? "0", wanted)) continue;
+    const { namespace, name } = claim.metadata;
     const patch = { spec: { resources: { requests: { storage: wanted } } } };
-    await api.mergePatch(resources.persistentVolumeClaims, name, patch, { signal });
-    grown.push(name.name);
+    await api.mergePatch(resources.persistentVolumeClaims, { namespace, name }, patch, { signal });
+    grown.push(name);
   }
   return grown;
 }
@@ -50,9 +90,4 @@ function sizeOf(claim: Claim | undefined): string | undefined {
 
 function isAtLeast(size: string, wanted: string): boolean {
   return parseBytes(size) >= parseBytes(wanted);
-}
-
-function noneIfMissing(error: unknown): undefined {
-  if (error instanceof KubeApiError && error.isNotFound) return undefined;
-  throw error;
 }

@@ -40,7 +40,7 @@ beforeAll(async () => {
     registry,
     log: createLog("operator", "silent"),
     credentials: await asOperator(),
-    provideStreams: async () => ({ created: [], updated: [] }),
+    provideNats: async () => ({ created: [], updated: [], removed: [], members: 1, isSettled: true }),
   });
   await operator.run();
 });

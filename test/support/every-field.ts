@@ -80,7 +80,7 @@ export const everyStatusField: Complete<ChatClusterStatus> = {
     },
   ],
   endpoint: "203.0.113.1:23",
-  nats: { replicas: 5, readyReplicas: 4 },
+  nats: { replicas: 5, readyReplicas: 4, target: 5, members: 5 },
   redis: { readyReplicas: 1 },
   servers: {
     replicas: 3,

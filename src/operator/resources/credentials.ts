@@ -7,11 +7,15 @@ import { secretOf } from "./secret.ts";
 export const credentialKeys = {
   nats: "nats-password",
   natsRoutes: "nats-routes-password",
+  natsSystem: "nats-system-password",
   redis: "redis-password",
 } as const satisfies Record<keyof Credentials, string>;
 
-/** Who logs in to NATS: servers, workers and the operator by one name, nodes among themselves by another. */
-export const natsUsers = { clients: "disroom", routes: "routes" } as const;
+/**
+ * Who logs in to NATS: servers, workers and the operator by one name, nodes among themselves by another, and the
+ * operator by a third where it looks after the nodes.
+ */
+export const natsUsers = { clients: "disroom", routes: "routes", system: "system" } as const;
 
 /** The credentials in a Secret that exists. Throws an Error that says which one is missing or cannot stand in a URL. */
 export function readCredentials(secret: KubeObject): Credentials {
@@ -29,6 +33,7 @@ export function readCredentials(secret: KubeObject): Credentials {
   return {
     nats: read(credentialKeys.nats),
     natsRoutes: read(credentialKeys.natsRoutes),
+    natsSystem: read(credentialKeys.natsSystem),
     redis: read(credentialKeys.redis),
   };
 }
@@ -43,6 +48,7 @@ export function credentialsSecret(cluster: StoredChatCluster, credentials: Crede
   return secretOf(cluster, "credentials", {
     [credentialKeys.nats]: credentials.nats,
     [credentialKeys.natsRoutes]: credentials.natsRoutes,
+    [credentialKeys.natsSystem]: credentials.natsSystem,
     [credentialKeys.redis]: credentials.redis,
   });
 }

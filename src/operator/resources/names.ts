@@ -39,5 +39,7 @@ export const ports = {
   nats: 4222,
   natsRoutes: 6222,
   natsMonitor: 8222,
+  /** On loopback alone. */
+  natsCompanion: 7422,
   redis: 6379,
 } as const;

@@ -1,41 +1,66 @@
 import type { Credentials } from "../../cluster/credentials.ts";
-import { type NatsCluster, natsConfig } from "../../cluster/nats-config.ts";
+import { type Companion, companionConfig, type NatsCluster, natsConfig } from "../../cluster/nats-config.ts";
 import { parseBytes } from "../../cluster/quantity.ts";
 import { natsUsers } from "./credentials.ts";
 import { nameOf, natsNodes, ports } from "./names.ts";
-import type { StoredChatCluster } from "./options.ts";
+import {
+  founderName,
+  founderPeers,
+  joinerPeers,
+  nodeNameVariable,
+  startFiles,
+  startScript,
+} from "./nats-start.ts";
+import type { ResourceOptions, StoredChatCluster } from "./options.ts";
 
-/** A node's name is its pod's. */
-export const nodeName = { variable: "POD_NAME" } as const;
+export const folders = { config: "/etc/nats", store: "/data" } as const;
 
-export const storeFolder = "/data";
-
-/** The configuration that all nodes share. */
-export function natsConfigOf(cluster: StoredChatCluster, credentials: Credentials): string {
-  return config(cluster, credentials, natsNodes(cluster));
+/** What a node reads when it starts, by file. */
+export function natsFiles(
+  cluster: StoredChatCluster,
+  options: ResourceOptions,
+): Readonly<Record<string, string | Buffer>> {
+  const nodes = natsNodes(cluster);
+  return {
+    [startFiles.config]: config(cluster, options, nodes),
+    [startFiles.companion]: companionConfig(companion(options.credentials)),
+    [startFiles.script]: startScript(folders),
+    [startFiles.nodes]: nodes.map((node) => `${node}\n`).join(""),
+    [startFiles.joinerPeers]: joinerPeers,
+    ...(options.mayFound && {
+      [startFiles.founderName]: founderName(cluster),
+      [startFiles.founderPeers]: founderPeers(cluster),
+    }),
+  };
 }
 
 /**
- * What a node must be restarted for when it changes: all but the list of nodes. New nodes call all others, and tell them
- * of each other. Nodes that were taken away stay on the others' lists until those restart, which costs a vain look-up a
- * second.
+ * What a node must be restarted for when it changes: not the list of nodes. New nodes call all others, and tell them of
+ * each other. Nor what matters to an empty volume alone.
  */
-export function configWithoutNodes(cluster: StoredChatCluster, credentials: Credentials): string {
-  return config(cluster, credentials, []);
+export function lastingConfig(cluster: StoredChatCluster, options: ResourceOptions): string[] {
+  return [
+    config(cluster, options, []),
+    companionConfig(companion(options.credentials)),
+    startScript(folders),
+  ];
 }
 
-function config(cluster: StoredChatCluster, credentials: Credentials, nodes: readonly string[]): string {
-  const { storage, syncAlways, replicas } = cluster.spec.nats;
+function config(cluster: StoredChatCluster, options: ResourceOptions, nodes: readonly string[]): string {
+  const { storage, syncAlways } = cluster.spec.nats;
+  const { credentials, volumeBytes = parseBytes(storage.size) } = options;
   return natsConfig({
-    name: nodeName,
+    name: { variable: nodeNameVariable },
     host: "0.0.0.0",
     port: ports.nats,
     monitorPort: ports.natsMonitor,
     login: { user: natsUsers.clients, password: credentials.nats },
-    storeFolder,
-    storageBytes: parseBytes(storage.size),
+    systemLogin: { user: natsUsers.system, password: credentials.natsSystem },
+    storeFolder: folders.store,
+    storageBytes: volumeBytes,
     syncAlways,
-    ...(replicas > 1 && { cluster: routes(cluster, credentials, nodes) }),
+    cluster: routes(cluster, credentials, nodes),
+    companion: companion(credentials),
   });
 }
 
@@ -46,4 +71,9 @@ function routes(cluster: StoredChatCluster, credentials: Credentials, nodes: rea
     login: { user: natsUsers.routes, password: credentials.natsRoutes },
     nodes: nodes.map((node) => `${node}.${nameOf(cluster, "nats-headless")}:${ports.natsRoutes}`),
   };
+}
+
+/** It bears the login of the nodes among themselves: it is part of one. */
+function companion({ natsRoutes }: Credentials): Companion {
+  return { port: ports.natsCompanion, login: { user: natsUsers.routes, password: natsRoutes } };
 }

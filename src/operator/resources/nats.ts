@@ -5,7 +5,8 @@ import { configHash } from "./config-hash.ts";
 import { disruptionBudget } from "./disruption-budget.ts";
 import { metadataOf, selectorOf } from "./metadata.ts";
 import { nameOf, natsVolume, ports } from "./names.ts";
-import { configWithoutNodes, natsConfigOf, nodeName, storeFolder } from "./nats-node.ts";
+import { folders, lastingConfig, natsFiles } from "./nats-node.ts";
+import { leaveScript, startFiles } from "./nats-start.ts";
 import { networkPolicy, operatorOf, podsOf } from "./network-policy.ts";
 import type { ResourceOptions, StoredChatCluster } from "./options.ts";
 import { podTemplate } from "./pod-template.ts";
@@ -20,13 +21,11 @@ const user = 1000;
 /** In seconds: longer than the lame duck mode of cluster/nats-config.ts, which takes half a minute. */
 const terminationGrace = 60;
 
-const configFolder = "/etc/nats";
-
 /** The NATS nodes and what belongs to them, in the order in which they are applied. */
 export function natsObjects(cluster: StoredChatCluster, options: ResourceOptions): KubeObject[] {
   return [
     serviceAccount(cluster, "nats"),
-    secretOf(cluster, "nats", { "nats.conf": natsConfigOf(cluster, options.credentials) }),
+    secretOf(cluster, "nats", natsFiles(cluster, options)),
     networkPolicy(cluster, "nats", [
       { from: [podsOf(cluster, "server"), podsOf(cluster, "worker")], ports: [ports.nats] },
       { from: [podsOf(cluster, "nats")], ports: [ports.natsRoutes] },
@@ -98,7 +97,7 @@ function statefulSet(cluster: StoredChatCluster, options: ResourceOptions): Kube
       template: podTemplate(cluster, {
         part: "nats",
         image,
-        configHash: configHash(configWithoutNodes(cluster, options.credentials)),
+        configHash: configHash(...lastingConfig(cluster, options)),
         // Two nodes on one machine would fail together. A machine that takes no pods does not count: with it gone, two
         // on one are better than one that waits.
         spread: { whenUnsatisfiable: "DoNotSchedule", nodeTaintsPolicy: "Honor" },
@@ -130,9 +129,9 @@ function container(cluster: StoredChatCluster): object {
   return {
     name: "nats",
     image,
-    args: ["--config", `${configFolder}/nats.conf`],
+    command: ["/bin/sh", `${folders.config}/${startFiles.script}`],
     env: [
-      { name: nodeName.variable, valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+      { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
       ...Object.entries(environment(resources)).map(([name, value]) => ({ name, value })),
     ],
     ports: [
@@ -149,15 +148,11 @@ function container(cluster: StoredChatCluster): object {
     readinessProbe: { httpGet: health("?js-server-only=true"), periodSeconds: 5, timeoutSeconds: 5 },
     // Never the whole check, which fails while there is no leader: restarts would make that last.
     livenessProbe: { httpGet: health("?js-enabled-only=true"), periodSeconds: 30, timeoutSeconds: 5 },
-    // It hands its leaderships to others, then closes its clients bit by bit; SIGTERM, which comes at once, does not
-    // end that. A single node has nobody to hand over to. It is process 1 of its container, and on the PATH of the
-    // image with a shell as well.
-    ...(isClustered(cluster) && {
-      lifecycle: { preStop: { exec: { command: ["nats-server", "--signal", "ldm=1"] } } },
-    }),
+    // SIGTERM, which comes at once, does not end that. It is process 1 of its container.
+    lifecycle: { preStop: { exec: { command: ["/bin/sh", "-c", leaveScript(folders)] } } },
     volumeMounts: [
-      { name: "config", mountPath: configFolder, readOnly: true },
-      { name: natsVolume, mountPath: storeFolder },
+      { name: "config", mountPath: folders.config, readOnly: true },
+      { name: natsVolume, mountPath: folders.store },
     ],
   };
 }

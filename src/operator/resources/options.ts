@@ -18,6 +18,10 @@ export type ResourceOptions = {
    * refuses a change of that template. Volumes grow by their claims.
    */
   readonly claimSize?: string;
+  /** Bytes of the smallest volume of NATS, where it has not the size of the spec yet. */
+  readonly volumeBytes?: number;
+  /** Whether the first NATS node, where its volume is empty, may found a cluster: not where there is one already. */
+  readonly mayFound: boolean;
   /** Where the operator runs; what bears its label, in any namespace, unless given. */
   readonly operator?: Peer;
   /** Who may read metrics; any pod unless given. */

@@ -1,5 +1,5 @@
 import type { ChatClusterStatus, Condition } from "../../cluster/chat-cluster.ts";
-import { natsQuorum } from "../../cluster/derived.ts";
+import { quorum } from "../../cluster/derived.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { componentLabel, selectorText } from "../resources/metadata.ts";
 import type { StoredChatCluster } from "../resources/options.ts";
@@ -17,8 +17,12 @@ export type Seen = {
   readonly pods: readonly KubeObject[];
   /** Workers that are wanted now. */
   readonly desiredWorkers: number;
+  /** NATS nodes that have a vote, where that is known. */
+  readonly natsMembers: number | undefined;
   /** Why streams are not there yet; undefined if they are. */
   readonly streams: Problem | undefined;
+  /** What of NATS is still to become more. */
+  readonly growing: string | undefined;
   /** What could not be made as it should be. */
   readonly problems: readonly Problem[];
 };
@@ -40,7 +44,8 @@ export function describe(
     wanted: number,
     needed: number,
   ) => ({ what, object, wanted, needed, pods: podsOf(part) }) satisfies Workload;
-  const nats = workload("NATS nodes", "nats", seen.nats, spec.nats.replicas, natsQuorum(spec));
+  const { replicas } = spec.nats;
+  const nats = workload("NATS nodes", "nats", seen.nats, replicas, quorum(seen.natsMembers ?? replicas));
   const redis = workload("Redis servers", "redis", seen.redis, 1, 1);
   const servers = workload("chat servers", "server", seen.servers, spec.server.replicas, 1);
   const workers = workload("queue workers", "worker", seen.workers, seen.desiredWorkers, 1);
@@ -55,7 +60,7 @@ export function describe(
   const found = new Map<ConditionType, Finding>([
     ["Ready", sum(readyParts, endpoint)],
     ...readyParts,
-    ["Progressing", progress([nats, redis, servers, workers])],
+    ["Progressing", progress([nats, redis, servers, workers], seen.growing)],
     ["ReconcileSuccess", success(seen.problems)],
   ]);
   const generation = cluster.metadata.generation ?? 0;
@@ -63,7 +68,11 @@ export function describe(
     observedGeneration: generation,
     conditions: conditionsOf(found, before.conditions ?? [], generation, now),
     ...(endpoint !== undefined && { endpoint }),
-    nats: countsOf(nats),
+    nats: {
+      ...countsOf(nats),
+      target: replicas,
+      ...(seen.natsMembers !== undefined && { members: seen.natsMembers }),
+    },
     redis: { readyReplicas: countsOf(redis).readyReplicas },
     servers: { ...countsOf(servers), selector: selectorText(cluster, "server") },
     workers: { ...countsOf(workers), desired: seen.desiredWorkers },
@@ -93,8 +102,9 @@ function sum(parts: readonly [ConditionType, Finding][], endpoint: string | unde
   return { status: "True", reason: "SomeReady", message };
 }
 
-function progress(parts: readonly Workload[]): Finding {
+function progress(parts: readonly Workload[], growing: string | undefined): Finding {
   const moving = parts.filter(isProgressing).map(({ what }) => what);
+  if (growing !== undefined) return { status: "True", reason: "NATSGrows", message: growing };
   if (moving.length === 0) return { status: "False", reason: "Settled", message: "all is as it should be" };
   return { status: "True", reason: "Changing", message: `being brought up: ${moving.join(", ")}` };
 }

@@ -174,5 +174,5 @@ test("examples/chatcluster.yaml names every field", () => {
 
 test("Kubernetes gets the nats-server that the tests run on", () => {
   const [, tested] = /nats-server\/v2 v(\S+)/.exec(readFileSync("hack/tools/go.mod", "utf8")) ?? [];
-  expect(load("{}").nats.image).toBe(`nats:${tested}`);
+  expect(load("{}").nats.image).toBe(`nats:${tested}-alpine`);
 });

@@ -69,12 +69,19 @@ export const full = stored("big", {
 export const options: ResourceOptions = {
   image: "ghcr.io/disroom/disroom:0.1.0",
   workers: 1,
-  credentials: { nats: "nats-secret", natsRoutes: "routes-secret", redis: "redis-secret" },
+  mayFound: true,
+  credentials: {
+    nats: "nats-secret",
+    natsRoutes: "routes-secret",
+    natsSystem: "system-secret",
+    redis: "redis-secret",
+  },
 };
 
 export const fullOptions: ResourceOptions = {
   ...options,
   workers: 3,
+  mayFound: false,
   operator: {
     namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "disroom-system" } },
     podSelector: { matchLabels: { "app.kubernetes.io/name": "disroom-operator" } },

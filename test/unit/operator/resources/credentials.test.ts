@@ -23,7 +23,12 @@ test.each([
   ["an empty", ""],
   ["an unsafe", "p@ss word"],
 ])("%s password is named", (_, redis) => {
-  const secret = credentialsSecret(minimal, { nats: "a", natsRoutes: "b", redis: redis ?? "" });
+  const secret = credentialsSecret(minimal, {
+    nats: "a",
+    natsRoutes: "b",
+    natsSystem: "c",
+    redis: redis ?? "",
+  });
   if (redis === undefined) delete (secret.data as Record<string, string>)["redis-password"];
   expect(() => readCredentials(secret)).toThrow("Secret demo-credentials: redis-password must be a password");
 });

@@ -120,6 +120,14 @@ test.each([
     ["demo-nats"],
   ],
   [
+    "volumes that are still to grow",
+    {
+      spec: { nats: { ...nats, storage: { ...nats.storage, size: "20Gi" } } },
+      options: { volumeBytes: 10 * 2 ** 30 },
+    },
+    [],
+  ],
+  [
     "memory of Redis",
     { spec: { redis: { ...redis, resources: { limits: { memory: "1Gi" } } } } },
     ["demo-redis"],
@@ -149,14 +157,23 @@ test.each([
   expect(rolled(change)).toEqual(parts);
 });
 
-test("a single NATS node has no routes, no budget and nobody to hand over to", () => {
-  const objects = objectsOf(stored("demo", { nats: { replicas: 1 } }), options);
-  expect(
-    objects.some(({ kind, metadata }) => kind === "PodDisruptionBudget" && metadata.name === "demo-nats"),
-  ).toBe(false);
-  const [container] = objectOf(objects, "StatefulSet", "demo-nats").spec.template.spec.containers;
-  expect(container).not.toHaveProperty("lifecycle");
-  expect(natsConf(objects, "demo")).not.toContain("cluster {");
+test("a single NATS node has no budget, and is otherwise like one of several", () => {
+  const one = objectsOf(stored("demo", { nats: { replicas: 1 } }), options);
+  const budgets = one.filter(
+    ({ kind, metadata }) => `${kind} ${metadata.name}` === "PodDisruptionBudget demo-nats",
+  );
+  expect(budgets).toEqual([]);
+  const template = (objects: readonly KubeObject[]) =>
+    objectOf(objects, "StatefulSet", "demo-nats").spec.template;
+  expect(template(one)).toEqual(template(objectsOf(stored("demo", { nats: { replicas: 5 } }), options)));
+});
+
+test("only where it may found a cluster, the first NATS node finds what it takes", () => {
+  const filesOf = (mayFound: boolean) =>
+    Object.keys(objectOf(objectsOf(minimal, { ...options, mayFound }), "Secret", "demo-nats").data);
+  const whatItTakes = ["founder-name", "founder-peers"];
+  expect(filesOf(true)).toEqual([...filesOf(false), ...whatItTakes]);
+  expect(rolled({ options: { mayFound: false } })).toEqual([]);
 });
 
 const natsConf = (objects: readonly KubeObject[], cluster: string): string =>
@@ -164,7 +181,7 @@ const natsConf = (objects: readonly KubeObject[], cluster: string): string =>
 
 test("NATS nodes know each other by the names of their pods", () => {
   const config = natsConf(objectsOf(full, fullOptions), "big");
-  expect(config).toContain("server_name: $POD_NAME");
+  expect(config).toContain("server_name: $NATS_NODE_NAME");
   for (const number of [0, 4]) {
     expect(config).toContain(`routes-secret@big-nats-${number}.big-nats-headless:6222`);
   }

@@ -27,7 +27,9 @@ const well: Seen = {
   },
   pods: [],
   desiredWorkers: 2,
+  natsMembers: nats.replicas,
   streams: undefined,
+  growing: undefined,
   problems: [],
 };
 const find = (status: ChatClusterStatus, type: ConditionType) =>
