@@ -68,7 +68,7 @@ exec nats-server --config '${config}/${startFiles.config}'
  * over to.
  */
 export const leaveScript = ({ config }: StartFolders): string =>
-  `[ "$(wc -l <'${config}/${startFiles.nodes}')" -le 1 ] || nats-server --signal ldm=1`;
+  `[ "$(wc -l <${config}/${startFiles.nodes})" -le 1 ] || nats-server --signal ldm=1`;
 
 /** What the founder is called. Where a new one founds anew, it is alone, and nobody knows of the old one. */
 export const founderName = (cluster: StoredChatCluster): string =>

@@ -19,7 +19,7 @@ test("credentials are made once, and only their owner can read them", () => {
   const second = openDataFolder(path);
   second.close();
   expect(second.credentials).toEqual(first.credentials);
-  expect(new Set(Object.values(first.credentials)).size).toBe(3);
+  expect(new Set(Object.values(first.credentials)).size).toBe(4);
   expect(statSync(join(path, "credentials.json")).mode & 0o777).toBe(0o600);
   expect(statSync(first.writeConfig("redis", "x")).mode & 0o777).toBe(0o600);
   expect(statSync(path).mode & 0o777).toBe(0o700);
