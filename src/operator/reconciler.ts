@@ -1,7 +1,6 @@
 import { roomsStream } from "../chat/subjects.ts";
 import type { ChatClusterStatus } from "../cluster/chat-cluster.ts";
 import type { Credentials } from "../cluster/credentials.ts";
-import { quorum } from "../cluster/derived.ts";
 import type { Log } from "../platform/log.ts";
 import type { Applier } from "./applier.ts";
 import type { Caches, WatchedChatCluster } from "./caches.ts";
@@ -76,7 +75,7 @@ export class Reconciler {
     const desiredWorkers = workersOf(cluster, this.#get(cluster, "Deployment", "worker"));
     const { problems, volumesGrow } = await this.#apply(cluster, credentials, desiredWorkers, signal);
     const streams = await this.#provideNats(cluster, credentials, signal);
-    const { members, growing, isSettled = false } = this.#nats.get(key)?.provided ?? {};
+    const { members, present, growing, isSettled = false } = this.#nats.get(key)?.provided ?? {};
     if (refused !== undefined)
       this.#settings.events.record(cluster, "Warning", refused.reason, refused.message);
     const seen: Seen = {
@@ -88,6 +87,7 @@ export class Reconciler {
       pods: caches.podsOf(cluster),
       desiredWorkers,
       natsMembers: members ?? cluster.status?.nats?.members,
+      natsPresent: streams === undefined ? present : undefined,
       streams,
       growing,
       problems: refused === undefined ? problems : [refused, ...problems],
@@ -202,8 +202,8 @@ export class Reconciler {
     const last = this.#nats.get(key);
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const wanted = cluster.spec.nats.replicas;
-    const needed = quorum(last?.provided.members ?? cluster.status?.nats?.members ?? wanted);
-    if (readiness({ what: "NATS nodes", object: nats, wanted, needed, pods: [] }).status !== "True") {
+    // One that is ready can tell of the others.
+    if (readiness({ what: "NATS nodes", object: nats, wanted, needed: 1, pods: [] }).status !== "True") {
       return { reason: "NATSNotReady", message: "the streams wait for NATS" };
     }
     const of = JSON.stringify([

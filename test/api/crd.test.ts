@@ -144,7 +144,6 @@ test.each(brokenSpecs)(
 const refusedChanges: readonly [name: string, spec: object, field: string][] = [
   ["running", { workers: { partitions: 32 } }, "spec.workers.partitions"],
   ["running", { workers: { partitions: 8 } }, "spec.workers.partitions"],
-  ["running", { nats: { replicas: 1 } }, "spec.nats.replicas"],
   [
     "running",
     { nats: { storage: { size: "9Gi" } }, rooms: { retention: { maxBytes: "7Gi" } } },

@@ -40,7 +40,14 @@ beforeAll(async () => {
     registry,
     log: createLog("operator", "silent"),
     credentials: await asOperator(),
-    provideNats: async () => ({ created: [], updated: [], removed: [], members: 1, isSettled: true }),
+    provideNats: async () => ({
+      created: [],
+      updated: [],
+      removed: [],
+      members: 1,
+      present: 1,
+      isSettled: true,
+    }),
   });
   await operator.run();
 });
@@ -101,6 +108,36 @@ test("a child that is deleted or edited comes back", async () => {
   await eventually(async () => {
     expect((await apps.readNamespacedDeployment(deployment)).spec?.replicas).toBe(2);
   });
+});
+
+test("NATS nodes become more, and not fewer, which is told", async () => {
+  await create("grows", { nats: { replicas: 1 } });
+  const statefulSet = { namespace: "default", name: "grows-nats" };
+  const becomes = (replicas: number) =>
+    custom.patchNamespacedCustomObject({
+      ...chatClusters,
+      name: "grows",
+      body: [{ op: "replace", path: "/spec/nats/replicas", value: replicas }],
+    });
+  await eventually(async () =>
+    expect((await apps.readNamespacedStatefulSet(statefulSet)).spec?.replicas).toBe(1),
+  );
+  await becomes(5);
+  await eventually(async () =>
+    expect((await apps.readNamespacedStatefulSet(statefulSet)).spec?.replicas).toBe(5),
+  );
+  await becomes(3);
+  await eventually(async () =>
+    expect(await condition("grows", "ReconcileSuccess")).toMatchObject({
+      status: "False",
+      message: expect.stringContaining("cannot become smaller"),
+    }),
+  );
+  expect((await apps.readNamespacedStatefulSet(statefulSet)).spec?.replicas).toBe(5);
+  await becomes(5);
+  await eventually(async () =>
+    expect(await condition("grows", "ReconcileSuccess")).toMatchObject({ status: "True" }),
+  );
 });
 
 test("passwords are made once", async () => {

@@ -92,6 +92,12 @@ async function historyOf(address: string, room: string): Promise<number[]> {
   return [...text.matchAll(/\] talker: (\d+)$/gm)].map(([, number]) => Number(number));
 }
 
+/** What was echoed is there, once and in order. A history has the last hundred. */
+function expectWhole({ echoed }: Talker, history: readonly number[]): void {
+  expect(history).toEqual([...new Set(history)].sort((a, b) => a - b));
+  expect(history).toEqual(expect.arrayContaining(echoed.slice(-80)));
+}
+
 describe("a ChatCluster with one NATS node", () => {
   const chat = applyNamespace("e2e-one", "test/e2e/manifests/one.yaml");
 
@@ -112,6 +118,23 @@ describe("a ChatCluster with one NATS node", () => {
       milliseconds: 60_000,
       interval: 500,
     });
+  });
+
+  test("grows to three NATS nodes while people chat, and loses, doubles and swaps nothing", async () => {
+    const address = await whenReady(chat);
+    const talker = new Talker(address, "growing");
+    await eventually(() => talker.echoed.length > 0, { milliseconds: 60_000 });
+    await chat.kubectl("patch", "chat", "demo", "--type=merge", '--patch={"spec":{"nats":{"replicas":3}}}');
+    // Every stream has its three copies before nothing is being changed any more.
+    const settled = '--for=jsonpath={.status.conditions[?(@.type=="Progressing")].reason}=Settled';
+    await chat.kubectl("wait", "--for=jsonpath={.status.nats.members}=3", "chat/demo", "--timeout=240s");
+    await chat.kubectl("wait", settled, "chat/demo", "--timeout=240s");
+    // From now on any of them may die, the first one too.
+    await chat.kubectl("delete", "pod", "demo-nats-0", "--grace-period=0", "--force");
+    const before = talker.echoed.length;
+    await eventually(() => talker.echoed.length > before + 3, { milliseconds: 60_000 });
+    await talker.stop();
+    expectWhole(talker, await historyOf(address, "growing"));
   });
 
   test("restores a child that somebody deletes", async () => {
@@ -141,8 +164,6 @@ describe("a ChatCluster with three NATS nodes", () => {
     }
     await talker.stop();
 
-    const history = await historyOf(address, "deleted");
-    expect(history).toEqual([...new Set(history)].sort((a, b) => a - b));
-    expect(history).toEqual(expect.arrayContaining(talker.echoed.slice(-80)));
+    expectWhole(talker, await historyOf(address, "deleted"));
   });
 });

@@ -25,8 +25,9 @@ export class NatsError extends Error {
 
 /** What NATS is like, and what was done to it. */
 export type ProvidedNats = Provisioned & {
-  /** Nodes that have a vote. */
+  /** Nodes that have a vote, and how many of them answered. */
   readonly members: number;
+  readonly present: number;
   /** Names of nodes that had one and will never come back. */
   readonly removed: readonly string[];
   /** Whether there is nothing more to do until something changes. */
@@ -67,7 +68,8 @@ export async function provideNats(
     explained(() => provisionStreams(connection, cluster.spec, { mayRaise: isWhole })),
   );
   const isSettled = isWhole && provisioned.growing === undefined;
-  return { ...provisioned, members: group.size, removed, isSettled };
+  const present = group.members.filter((member) => member.present).length;
+  return { ...provisioned, members: group.size, present, removed, isSettled };
 }
 
 async function tidyMembers(

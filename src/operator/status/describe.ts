@@ -17,8 +17,9 @@ export type Seen = {
   readonly pods: readonly KubeObject[];
   /** Workers that are wanted now. */
   readonly desiredWorkers: number;
-  /** NATS nodes that have a vote, where that is known. */
+  /** NATS nodes that have a vote, and how many of them have just answered, where that is known. */
   readonly natsMembers: number | undefined;
+  readonly natsPresent: number | undefined;
   /** Why streams are not there yet; undefined if they are. */
   readonly streams: Problem | undefined;
   /** What of NATS is still to become more. */
@@ -45,7 +46,10 @@ export function describe(
     needed: number,
   ) => ({ what, object, wanted, needed, pods: podsOf(part) }) satisfies Workload;
   const { replicas } = spec.nats;
-  const nats = workload("NATS nodes", "nats", seen.nats, replicas, quorum(seen.natsMembers ?? replicas));
+  const voting = quorum(seen.natsMembers ?? replicas);
+  // Nodes vote before Kubernetes has noticed that they are ready.
+  const natsNeeded = (seen.natsPresent ?? 0) >= voting ? 1 : voting;
+  const nats = workload("NATS nodes", "nats", seen.nats, replicas, natsNeeded);
   const redis = workload("Redis servers", "redis", seen.redis, 1, 1);
   const servers = workload("chat servers", "server", seen.servers, spec.server.replicas, 1);
   const workers = workload("queue workers", "worker", seen.workers, seen.desiredWorkers, 1);
@@ -83,7 +87,8 @@ export function describe(
 function natsReadiness(nats: Workload, { streams }: Seen): Finding {
   const finding = readiness(nats);
   if (finding.status !== "True" || streams === undefined) return finding;
-  return { ...streams, status: "False" };
+  const message = finding.reason === "AllReady" ? streams.message : `${finding.message}; ${streams.message}`;
+  return { reason: streams.reason, message, status: "False" };
 }
 
 function sum(parts: readonly [ConditionType, Finding][], endpoint: string | undefined): Finding {

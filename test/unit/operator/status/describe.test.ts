@@ -28,6 +28,7 @@ const well: Seen = {
   pods: [],
   desiredWorkers: 2,
   natsMembers: nats.replicas,
+  natsPresent: nats.replicas,
   streams: undefined,
   growing: undefined,
   problems: [],
@@ -84,6 +85,28 @@ test("without Redis people can chat, and it is said", () => {
   expect(find(status, "RedisReady")).toMatchObject({ status: "False" });
   const message = "people can chat, but: 0 of 1 Redis servers ready";
   expect(find(status, "Ready")).toMatchObject({ status: "True", reason: "SomeReady", message });
+});
+
+test("NATS nodes that vote count before Kubernetes has noticed that they are ready", () => {
+  const oneReady = { nats: workload(nats.replicas, 1), natsMembers: 3 };
+  expect(find(describeWith({ ...oneReady, natsPresent: 2 }), "NATSReady")).toMatchObject({
+    status: "True",
+    reason: "SomeReady",
+  });
+  for (const natsPresent of [1, undefined]) {
+    expect(find(describeWith({ ...oneReady, natsPresent }), "NATSReady")).toMatchObject({ status: "False" });
+  }
+  // As long as only the first has a vote, it is enough.
+  expect(find(describeWith({ ...oneReady, natsMembers: 1, natsPresent: 1 }), "Ready")).toMatchObject({
+    status: "True",
+    message: "people can chat, but: 1 of 3 NATS nodes ready",
+  });
+});
+
+test("streams that are still to get copies are progress", () => {
+  const growing = "stream ChatRooms is to have 3 copies, it has 1";
+  const condition = find(describeWith({ growing }), "Progressing");
+  expect(condition).toMatchObject({ status: "True", reason: "NATSGrows", message: growing });
 });
 
 test("what is refused is told", () => {
