@@ -22,9 +22,9 @@ beforeAll(async () => {
 afterAll(() => kubectl("delete", "--filename=deploy", "--ignore-not-found", "--timeout=120s"));
 
 /** Waits until people can chat; where they connect. */
-async function whenReady(namespace: Namespace): Promise<string> {
-  await namespace.kubectl("wait", "--for=condition=Ready", "chat/demo", "--timeout=240s");
-  const endpoint = await namespace.get(["chat", "demo"], "{.status.endpoint}");
+async function whenReady(namespace: Namespace, name = "demo"): Promise<string> {
+  await namespace.kubectl("wait", "--for=condition=Ready", `chat/${name}`, "--timeout=240s");
+  const endpoint = await namespace.get(["chat", name], "{.status.endpoint}");
   expect(endpoint).toMatch(/^198\.18\.1\.\d+:8080$/);
   const address = endpoint.slice(0, endpoint.indexOf(":"));
   // Nodes learn a moment later than the operator that a server is ready.
@@ -47,15 +47,16 @@ async function joined(address: string, room: string, user: string): Promise<Chat
 class Talker {
   /** Those that it saw echoed. */
   readonly echoed: number[] = [];
+  readonly room: string;
   readonly #address: string;
-  readonly #room: string;
-  #next = 1;
+  #next: number;
   #isOver = false;
   readonly #done: Promise<void>;
 
-  constructor(address: string, room: string) {
+  constructor(address: string, room: string, first = 1) {
     this.#address = address;
-    this.#room = room;
+    this.room = room;
+    this.#next = first;
     this.#done = this.#talk();
   }
 
@@ -66,7 +67,7 @@ class Talker {
 
   async #talk(): Promise<void> {
     while (!this.#isOver) {
-      const client = await eventually(() => joined(this.#address, this.#room, "talker"), {
+      const client = await eventually(() => joined(this.#address, this.room, "talker"), {
         milliseconds: 60_000,
         interval: 250,
       });
@@ -122,8 +123,14 @@ describe("a ChatCluster with one NATS node", () => {
 
   test("grows to three NATS nodes while people chat, and loses, doubles and swaps nothing", async () => {
     const address = await whenReady(chat);
-    const talker = new Talker(address, "growing");
-    await eventually(() => talker.echoed.length > 0, { milliseconds: 60_000 });
+    const talkers = ["a", "b", "c", "d", "e", "f"].map((room) => new Talker(address, `growing-${room}`));
+    const allGoOn = async (): Promise<void> => {
+      const before = talkers.map(({ echoed }) => echoed.length);
+      const goOn = (): boolean =>
+        talkers.every(({ echoed }, index) => echoed.length > (before[index] ?? 0) + 2);
+      await eventually(goOn, { milliseconds: 60_000 });
+    };
+    await allGoOn();
     await chat.kubectl("patch", "chat", "demo", "--type=merge", '--patch={"spec":{"nats":{"replicas":3}}}');
     // Every stream has its three copies before nothing is being changed any more.
     const settled = '--for=jsonpath={.status.conditions[?(@.type=="Progressing")].reason}=Settled';
@@ -131,10 +138,11 @@ describe("a ChatCluster with one NATS node", () => {
     await chat.kubectl("wait", settled, "chat/demo", "--timeout=240s");
     // From now on any of them may die, the first one too.
     await chat.kubectl("delete", "pod", "demo-nats-0", "--grace-period=0", "--force");
-    const before = talker.echoed.length;
-    await eventually(() => talker.echoed.length > before + 3, { milliseconds: 60_000 });
-    await talker.stop();
-    expectWhole(talker, await historyOf(address, "growing"));
+    await allGoOn();
+    for (const talker of talkers) {
+      await talker.stop();
+      expectWhole(talker, await historyOf(address, talker.room));
+    }
   });
 
   test("restores a child that somebody deletes", async () => {
@@ -165,5 +173,56 @@ describe("a ChatCluster with three NATS nodes", () => {
     await talker.stop();
 
     expectWhole(talker, await historyOf(address, "deleted"));
+  });
+});
+
+describe("two ChatClusters in one namespace", () => {
+  const chat = applyNamespace("e2e-two", "test/e2e/manifests/two.yaml");
+
+  test("don't meet, though people are in rooms of the same name, and each kind of pod of one is deleted", async () => {
+    const addresses = { demo: await whenReady(chat), other: await whenReady(chat, "other") };
+    expect(addresses.demo).not.toBe(addresses.other);
+    const talkers = {
+      demo: new Talker(addresses.demo, "lobby", 1001),
+      other: new Talker(addresses.other, "lobby", 2001),
+    };
+    await chat.kubectl("delete", "pod", "--selector=app.kubernetes.io/instance=demo", "--timeout=120s");
+    await whenReady(chat);
+    for (const talker of Object.values(talkers)) {
+      const before = talker.echoed.length;
+      await eventually(() => talker.echoed.length > before + 3, { milliseconds: 60_000 });
+      await talker.stop();
+    }
+    const histories = {
+      demo: await historyOf(addresses.demo, "lobby"),
+      other: await historyOf(addresses.other, "lobby"),
+    };
+    expectWhole(talkers.demo, histories.demo);
+    expectWhole(talkers.other, histories.other);
+    expect(histories.demo.filter((number) => number > 2000)).toEqual([]);
+    expect(histories.other.filter((number) => number <= 2000)).toEqual([]);
+  });
+
+  test("one that is deleted leaves nothing but its volumes; of the same name, it has its messages again", async () => {
+    const address = await whenReady(chat);
+    const before = await historyOf(address, "lobby");
+    await chat.kubectl("delete", "chat", "demo", "--timeout=60s");
+    const kinds =
+      "all,secrets,serviceaccounts,configmaps,networkpolicies,poddisruptionbudgets,persistentvolumeclaims";
+    await eventually(
+      async () => {
+        const left = await chat.kubectl(
+          ...["get", kinds, "--selector=app.kubernetes.io/instance=demo", "--output=name"],
+        );
+        expect(left.trim()).toBe("persistentvolumeclaim/data-demo-nats-0");
+      },
+      { milliseconds: 120_000, interval: 500 },
+    );
+    const other = await joined(await whenReady(chat, "other"), "lobby", "visitor");
+    other.type("send still here");
+    await other.line(/visitor: still here/);
+
+    await chat.kubectl("apply", "--filename=test/e2e/manifests/two.yaml");
+    expect(await historyOf(await whenReady(chat), "lobby")).toEqual(before);
   });
 });
