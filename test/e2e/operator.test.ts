@@ -176,6 +176,32 @@ describe("a ChatCluster with three NATS nodes", () => {
   });
 });
 
+describe("a NATS node without its volume", () => {
+  const chat = applyNamespace("e2e-three", "test/e2e/manifests/three.yaml");
+
+  test("comes back as another node, and has all copies again, while people chat", async () => {
+    const address = await whenReady(chat);
+    const talker = new Talker(address, "volume");
+    await eventually(() => talker.echoed.length > 0, { milliseconds: 60_000 });
+    await chat.kubectl("delete", "pvc", "data-demo-nats-1", "--wait=false");
+    await chat.kubectl("delete", "pod", "demo-nats-1", "--timeout=120s");
+    const removed = ["events", "--field-selector=reason=NATSNodeRemoved"];
+    await eventually(
+      async () =>
+        expect(await chat.get(removed, "{.items[*].note}{.items[*].message}")).toContain("demo-nats-1-"),
+      { milliseconds: 240_000, interval: 500 },
+    );
+    const settled = '--for=jsonpath={.status.conditions[?(@.type=="Progressing")].reason}=Settled';
+    await chat.kubectl("wait", settled, "chat/demo", "--timeout=240s");
+    // Without it, the two others are too few for three votes.
+    await chat.kubectl("delete", "pod", "demo-nats-0", "--grace-period=0", "--force");
+    const before = talker.echoed.length;
+    await eventually(() => talker.echoed.length > before + 3, { milliseconds: 60_000 });
+    await talker.stop();
+    expectWhole(talker, await historyOf(address, "volume"));
+  });
+});
+
 describe("two ChatClusters in one namespace", () => {
   const chat = applyNamespace("e2e-two", "test/e2e/manifests/two.yaml");
 
