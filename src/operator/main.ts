@@ -6,6 +6,7 @@ import { createLog } from "../platform/log.ts";
 import { Metrics } from "../platform/metrics.ts";
 import { exitOnUncaught, runUntilSignal } from "../platform/process.ts";
 import { readSettings, UsageError } from "../platform/settings.ts";
+import { natsUrl } from "./nats-url.ts";
 import { Operator } from "./operator.ts";
 import { operatorSettings } from "./settings.ts";
 import { provideStreams } from "./streams.ts";
@@ -29,6 +30,7 @@ export async function runOperator(args: readonly string[]): Promise<void> {
     log,
     registry: metrics.registry,
     provideStreams,
+    natsUrl,
   });
   const http = await serveHttp(settings.httpHost, settings.httpPort, metrics, {
     notReady: () => operator.notReady(),

@@ -4,6 +4,7 @@ import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { kubectlAs } from "../../kube/system/kubectl.ts";
 import { Credentials } from "../../src/operator/kube/credentials.ts";
+import { natsUrl } from "../../src/operator/nats-url.ts";
 import { Operator } from "../../src/operator/operator.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { defineChatClusters, runControlPlane, type TestControlPlane } from "../support/control-plane.ts";
@@ -41,6 +42,7 @@ beforeAll(async () => {
     log: createLog("operator", "silent"),
     credentials: await asOperator(),
     provideStreams: async () => ({ created: [], updated: [] }),
+    natsUrl,
   });
   await operator.run();
 });

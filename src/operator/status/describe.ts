@@ -1,10 +1,11 @@
-import type { ChatClusterStatus, Condition } from "../../cluster/chat-cluster.ts";
+import type { ChatClusterStatus } from "../../cluster/chat-cluster.ts";
 import { natsQuorum } from "../../cluster/derived.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { componentLabel, selectorText } from "../resources/metadata.ts";
 import type { StoredChatCluster } from "../resources/options.ts";
 import { type ConditionType, conditionsOf, type Finding, type Problem } from "./conditions.ts";
 import { endpointOf } from "./endpoint.ts";
+import { lagFields, lagFinding, pausedLag, type SeenLag, withoutLag } from "./lag.ts";
 import { countsOf, isProgressing, readiness, type Workload } from "./workload.ts";
 
 /** What is known of the parts of a ChatCluster. */
@@ -19,6 +20,8 @@ export type Seen = {
   readonly desiredWorkers: number;
   /** Why streams are not there yet; undefined if they are. */
   readonly streams: Problem | undefined;
+  /** What waits to be stored. */
+  readonly lag: SeenLag;
   /** What could not be made as it should be. */
   readonly problems: readonly Problem[];
 };
@@ -52,9 +55,12 @@ export function describe(
     ["WorkersReady", readiness(workers)],
   ];
   const endpoint = endpointOf(seen.service);
+  const unknownLag = lagFinding(seen.lag, before);
+  const measured = lagFields(seen.lag, before);
   const found = new Map<ConditionType, Finding>([
     ["Ready", sum(readyParts, endpoint)],
     ...readyParts,
+    ...(unknownLag === undefined ? [] : [["LagUnknown", unknownLag] as const]),
     ["Progressing", progress([nats, redis, servers, workers])],
     ["ReconcileSuccess", success(seen.problems)],
   ]);
@@ -65,8 +71,8 @@ export function describe(
     ...(endpoint !== undefined && { endpoint }),
     nats: countsOf(nats),
     redis: { readyReplicas: countsOf(redis).readyReplicas },
-    servers: { ...countsOf(servers), selector: selectorText(cluster, "server") },
-    workers: { ...countsOf(workers), desired: seen.desiredWorkers },
+    servers: { ...countsOf(servers), ...measured.servers, selector: selectorText(cluster, "server") },
+    workers: { ...countsOf(workers), desired: seen.desiredWorkers, ...measured.workers },
   };
 }
 
@@ -117,17 +123,18 @@ export function describePaused(
   now: Date,
 ): ChatClusterStatus {
   const generation = cluster.metadata.generation ?? 0;
-  const conditions: Condition[] = (before.conditions ?? []).filter(({ type }) => type !== "Progressing");
+  const conditions = (before.conditions ?? []).filter(
+    ({ type }) => type !== "Progressing" && type !== "LagUnknown",
+  );
   const paused: Finding = {
     status: "False",
     reason: "Paused",
     message: "spec.paused is true: nothing is changed until it is false again",
   };
-  const [progressing] = conditionsOf(
-    new Map([["Progressing", paused]]),
-    before.conditions ?? [],
-    generation,
-    now,
-  );
-  return { ...before, conditions: [...conditions, progressing as Condition] };
+  const found = new Map<ConditionType, Finding>([
+    ["Progressing", paused],
+    ["LagUnknown", pausedLag],
+  ]);
+  const changed = conditionsOf(found, before.conditions ?? [], generation, now);
+  return { ...withoutLag(before), conditions: [...conditions, ...changed] };
 }
