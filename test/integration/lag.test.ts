@@ -132,7 +132,9 @@ describe("it is unknown, and known again afterwards", () => {
     await frozen(["server-1"], async () => {
       expect((await unknown("ServersSilent")).message).toBe("1 of 2 chat servers say what waits in them");
     });
-    await measured(nothingWaits);
+    const { sample } = await measured(nothingWaits);
+    // What was done meanwhile says nothing of what is done now.
+    expect(sample).toMatchObject({ storedBytesPerSecond: undefined, busy: undefined });
   });
 
   test("but not because a server died, as soon as that is known", async () => {
@@ -216,14 +218,37 @@ describe("what workers do", () => {
   });
 });
 
-test("whatever else answers counts for nothing", async () => {
-  const nonsense = nats.subscribe(reportSubject, {
-    callback: (_, message) => {
-      message.respond("{");
-      message.respond(JSON.stringify({ role: "server", id: "liar", connections: -1e9 }));
-    },
+describe("those who answer", () => {
+  /** Answers beside those of the cluster, while `work` is under way. */
+  async function answering(answers: readonly string[], work: () => Promise<void>): Promise<void> {
+    const subscription = nats.subscribe(reportSubject, {
+      callback: (_, question) => {
+        for (const answer of answers) question.respond(answer);
+      },
+    });
+    await nats.flush();
+    await work();
+    subscription.unsubscribe();
+  }
+  const server = { role: "server", id: "leaving", connections: 7, oldestSeconds: 0, waitingBytes: 10 };
+
+  test("are not waited for when they are all there", async () => {
+    await eventually(async () => {
+      const began = performance.now();
+      await cluster.measureLag();
+      return performance.now() - began < 300;
+    });
   });
-  const { connections } = await measured(nothingWaits);
-  expect(connections).toBe(0);
-  nonsense.unsubscribe();
+
+  test("may be more than are ready: one that is about to go still has people", () =>
+    answering([JSON.stringify(server), JSON.stringify(server)], async () => {
+      const { sample } = await measured(({ connections }) => expect(connections).toBe(7));
+      expect(sample.lagBytes).toBe(10);
+    }));
+
+  test("may say whatever they like: what is no report counts for nothing", () =>
+    answering(["{", JSON.stringify({ ...server, connections: -1e9 })], async () => {
+      const { connections } = await measured(nothingWaits);
+      expect(connections).toBe(0);
+    }));
 });

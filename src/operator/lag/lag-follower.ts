@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { connectOnce } from "../../platform/nats.ts";
+import { within } from "../../platform/within.ts";
 import { LagMeter } from "../../scaling/lag-meter.ts";
 import { LagUnknown } from "../../scaling/lag-unknown.ts";
 import type { Expected } from "../../scaling/reports.ts";
@@ -13,6 +14,8 @@ const interval = 3000;
 const jitter = 0.1;
 /** Between two attempts to connect, in milliseconds. */
 const retry: BackOffSettings = { first: interval, most: 60_000 };
+/** How long whoever stops it waits for an attempt to connect that is under way, in milliseconds. */
+const stopLimit = 3000;
 
 export type LagFollowerSettings = {
   /** NATS, with user and password. */
@@ -37,12 +40,12 @@ export class LagFollower {
     this.#ended = this.#run();
   }
 
-  /** Nothing is told any more from now on; resolves when the connection is closed. */
+  /** Nothing is told any more from now on; resolves when the connection is closed, or after `stopLimit`. */
   async stop(): Promise<void> {
     this.#stop.abort();
     // Ends what is being asked, too.
     await this.#open?.connection.close();
-    await this.#ended;
+    await within(stopLimit, this.#ended);
   }
 
   async #run(): Promise<void> {
