@@ -129,6 +129,7 @@ test("what waits in a server that cannot put it into the queue", async () => {
 
 describe("it is unknown, and known again afterwards", () => {
   test("while a server does not answer that should", async () => {
+    await measured(nothingWaits);
     await frozen(["server-1"], async () => {
       expect((await unknown("ServersSilent")).message).toBe("1 of 2 chat servers say what waits in them");
     });
@@ -223,7 +224,10 @@ describe("those who answer", () => {
   async function answering(answers: readonly string[], work: () => Promise<void>): Promise<void> {
     const subscription = nats.subscribe(reportSubject, {
       callback: (_, question) => {
-        for (const answer of answers) question.respond(answer);
+        // Later than the others.
+        setTimeout(() => {
+          for (const answer of answers) question.respond(answer);
+        }, 10);
       },
     });
     await nats.flush();
@@ -242,8 +246,12 @@ describe("those who answer", () => {
 
   test("may be more than are ready: one that is about to go still has people", () =>
     answering([JSON.stringify(server), JSON.stringify(server)], async () => {
-      const { sample } = await measured(({ connections }) => expect(connections).toBe(7));
-      expect(sample.lagBytes).toBe(10);
+      let inARow = 0;
+      await measured(({ sample, connections }) => {
+        inARow = connections === 7 && sample.lagBytes === 10 ? inARow + 1 : 0;
+        // One of the others may be late, too.
+        expect(inARow).toBe(5);
+      });
     }));
 
   test("may say whatever they like: what is no report counts for nothing", () =>
