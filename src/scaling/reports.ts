@@ -10,8 +10,8 @@ export type Reports = {
   readonly workers: readonly WorkerReport[];
 };
 
-/** How long answers are waited for, in milliseconds. */
-const patience = 500;
+/** How long answers are waited for, in milliseconds. A busy server takes a moment, which must not make the lag unknown. */
+const patience = 1000;
 /** The same once as many have answered as are expected: servers that are about to go still have people and messages. */
 const patienceForMore = 25;
 /** Whatever answers, it is not kept beyond this. */
