@@ -28,6 +28,9 @@ export const consumerName = (partition: number): string => `message-processor-${
 export const storedSubject = (incarnation: string): string => `stored.${incarnation}`;
 export const storedSubjects = "stored.*";
 
+/** Where all servers and workers are asked what waits in them and how busy they are; see Report. */
+export const reportSubject = "report";
+
 /** Metadata of ChatIngress: the partition count that all roles must agree on. */
 export const partitionsMetadata = "disroom.io/partitions";
 

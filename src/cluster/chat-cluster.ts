@@ -164,8 +164,9 @@ export type ChatClusterStatus = {
   /** Generation of the spec that this status speaks of. */
   observedGeneration?: number;
   /**
-   * Ready (people can chat), NATSReady, RedisReady, ServersReady, WorkersReady, Progressing (a change is
-   * under way) and ReconcileSuccess (the operator could do what the spec asks).
+   * Ready (people can chat), NATSReady, RedisReady, ServersReady, WorkersReady, LagUnknown (what waits to be
+   * stored could not be measured), Progressing (a change is under way) and ReconcileSuccess (the operator
+   * could do what the spec asks).
    */
   conditions?: Condition[];
   /** Where people connect, host:port. */
@@ -192,7 +193,7 @@ export type ChatClusterStatus = {
     replicas?: number;
     /** Servers that are ready. */
     readyReplicas?: number;
-    /** People's connections to all servers. */
+    /** People's connections to all servers. Not there while they cannot be counted. */
     connections?: number;
     /** Label selector of the servers' pods, for the scale subresource. */
     selector?: string;

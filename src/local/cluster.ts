@@ -1,7 +1,9 @@
 import type { ChatCluster, ChatClusterSpec } from "../cluster/chat-cluster.ts";
+import type { Measured } from "../scaling/lag-meter.ts";
 import { findBinaries } from "./binaries.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { keepProvisioned } from "./keep-provisioned.ts";
+import { LocalLag } from "./lag.ts";
 import {
   natsPlan,
   natsUrl,
@@ -51,6 +53,12 @@ export type LocalCluster = {
   readonly spec: ChatClusterSpec;
   /** The parts that run or are being restarted, of one kind or all. */
   parts(kind?: PartKind): Part[];
+  /**
+   * How far storing lags behind accepting. One measurement at a time; what it says of the work done is of the time
+   * since the one before.
+   * @throws LagUnknown
+   */
+  measureLag(): Promise<Measured>;
   /** Done when the new server is ready. */
   addServer(): Promise<Part>;
   /** Done when the new worker is ready. */
@@ -72,8 +80,10 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const folder = openDataFolder(options.dataFolder);
   const parts = new RunningParts(folder.logs, options.onPart ?? (() => {}), options.restartDelay);
   const stopped = new AbortController();
+  let lag: LocalLag | undefined;
   const stop = async (): Promise<void> => {
     stopped.abort(new Error("the cluster was stopped"));
+    await lag?.close();
     await parts.stop();
     folder.close();
   };
@@ -90,7 +100,9 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
       onError: (error) =>
         stopped.signal.aborted || tell(`could not look after the streams: ${error.message}`),
     });
-    return { ...describe(place), ...controls(place, parts), stop };
+    const measuring = new LocalLag(natsUrl(place), (kind) => parts.list(kind));
+    lag = measuring;
+    return { ...describe(place), ...controls(place, parts), measureLag: () => measuring.measure(), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -7,6 +7,7 @@ import { Metrics } from "../platform/metrics.ts";
 import { exitOnUncaught, runUntilSignal } from "../platform/process.ts";
 import { readSettings, UsageError } from "../platform/settings.ts";
 import { provideNats } from "./nats/provide.ts";
+import { natsUrl } from "./nats-url.ts";
 import { Operator } from "./operator.ts";
 import { operatorSettings } from "./settings.ts";
 
@@ -29,6 +30,7 @@ export async function runOperator(args: readonly string[]): Promise<void> {
     log,
     registry: metrics.registry,
     provideNats,
+    natsUrl,
   });
   const http = await serveHttp(settings.httpHost, settings.httpPort, metrics, {
     notReady: () => operator.notReady(),

@@ -10,9 +10,11 @@ import { Elector } from "./kube/elector.ts";
 import { electorMetrics } from "./kube/elector-metrics.ts";
 import { EventRecorder } from "./kube/events.ts";
 import { queueMetrics } from "./kube/queue-metrics.ts";
+import { lagMetrics } from "./lag/lag-metrics.ts";
+import { LagWatch } from "./lag/lag-watch.ts";
 import { Reconciler, type ReconcilerSettings } from "./reconciler.ts";
 
-export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" | "log"> & {
+export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" | "natsUrl" | "log"> & {
   /** Where its ChatClusters are; none for all namespaces. */
   readonly namespaces: readonly string[];
   readonly concurrency: number;
@@ -37,11 +39,12 @@ export class Operator {
   readonly #caches: Caches;
   readonly #controller: Controller;
   readonly #events: EventRecorder;
+  readonly #lag: LagWatch;
   #isSynced = false;
   #isStopping = false;
 
   constructor(settings: OperatorSettings) {
-    const { log, registry, namespaces, image, provideNats, requestsPerSecond } = settings;
+    const { log, registry, namespaces, image, provideNats, natsUrl, requestsPerSecond } = settings;
     this.#settings = settings;
     const credentials = settings.credentials ?? Credentials.fromEnvironment();
     const onRequest = clientMetrics(registry);
@@ -72,6 +75,11 @@ export class Operator {
       onChange: (key) => this.#controller.queue.add(key),
       onGone: (object) => applier.forget(object),
     });
+    this.#lag = new LagWatch({
+      metrics: lagMetrics(registry),
+      log,
+      onChange: (key) => this.#controller.queue.add(key),
+    });
     const reconciler = new Reconciler({
       api: this.#api,
       caches: this.#caches,
@@ -79,7 +87,9 @@ export class Operator {
       events: this.#events,
       log,
       image,
+      lag: this.#lag,
       provideNats,
+      natsUrl,
     });
     this.#controller = new Controller({
       name: controllerName,
@@ -117,6 +127,7 @@ export class Operator {
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#controller.stop();
+    await this.#lag.stop();
     await this.#events.stop();
     await this.#caches.stop();
     if (this.#settings.leaderElection) await this.#elector.stop();

@@ -10,6 +10,7 @@ import type { Outcome } from "./kube/controller.ts";
 import type { EventRecorder } from "./kube/events.ts";
 import { type KubeObject, keyOf, nameOfKey } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
+import type { LagWatch } from "./lag/lag-watch.ts";
 import type { NatsError, ProvidedNats } from "./nats/provide.ts";
 import { credentialsOf, credentialsSecret } from "./resources/credentials.ts";
 import { nameOf, natsNodes } from "./resources/names.ts";
@@ -19,7 +20,8 @@ import type { StoredChatCluster } from "./resources/options.ts";
 import { stableText } from "./stable-text.ts";
 import type { Problem } from "./status/conditions.ts";
 import { describe, describePaused, type Seen } from "./status/describe.ts";
-import { readiness } from "./status/workload.ts";
+import type { SeenLag } from "./status/lag.ts";
+import { countsOf, readiness } from "./status/workload.ts";
 import { claimOf, claimSizeOf, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
 import { workersOf } from "./workers.ts";
 
@@ -29,6 +31,7 @@ export type ReconcilerSettings = {
   readonly applier: Applier;
   readonly events: EventRecorder;
   readonly log: Log;
+  readonly lag: LagWatch;
   /** Image of chat servers and queue workers where a ChatCluster names none. */
   readonly image: string;
   /** Makes NATS be as a ChatCluster says, once it is there. */
@@ -37,6 +40,8 @@ export type ReconcilerSettings = {
     credentials: Credentials,
     signal: AbortSignal,
   ) => Promise<ProvidedNats>;
+  /** Where the NATS of a ChatCluster is, with user and password. */
+  readonly natsUrl: (cluster: StoredChatCluster, credentials: Credentials) => string;
 };
 
 /** How often what nobody tells of is looked at, in milliseconds: streams that were changed by hand, for example. */
@@ -58,14 +63,16 @@ export class Reconciler {
   }
 
   readonly reconcile = async (key: string, signal: AbortSignal): Promise<Outcome> => {
-    const { caches } = this.#settings;
+    const { caches, lag } = this.#settings;
     const wished = caches.chatCluster(nameOfKey(key));
     // What belongs to it goes with it (owner references).
     if (wished === undefined || wished.metadata.deletionTimestamp !== undefined) {
       this.#nats.delete(key);
+      void lag.forget(key);
       return {};
     }
     if (wished.spec.paused) {
+      void lag.forget(key);
       await this.#report(wished, describePaused(wished, wished.status ?? {}, new Date()), signal);
       return {};
     }
@@ -90,6 +97,7 @@ export class Reconciler {
       natsPresent: streams === undefined ? present : undefined,
       streams,
       growing,
+      lag: this.#lag(cluster, credentials, streams),
       problems: refused === undefined ? problems : [refused, ...problems],
     };
     await this.#report(cluster, describe(cluster, cluster.status ?? {}, seen, new Date()), signal);
@@ -251,6 +259,23 @@ export class Reconciler {
   ): Promise<void> {
     const object = { apiVersion, kind, metadata: { namespace, name }, status };
     await this.#settings.api.apply(resources.chatClusters, object, { subresource: "status", signal });
+  }
+
+  /** Begins to measure the lag when the streams are there, and goes on while NATS comes and goes. */
+  #lag(cluster: WatchedChatCluster, credentials: Credentials, streams: Problem | undefined): SeenLag {
+    const { lag, natsUrl } = this.#settings;
+    const key = keyOf(cluster.metadata);
+    if (streams === undefined) {
+      const ready = (part: "server" | "worker"): number =>
+        countsOf({ object: this.#get(cluster, "Deployment", part) }).readyReplicas;
+      lag.follow(key, {
+        uid: cluster.metadata.uid,
+        url: natsUrl(cluster, credentials),
+        targetSeconds: cluster.spec.workers.lag.targetSeconds,
+        expected: () => ({ servers: ready("server"), workers: ready("worker") }),
+      });
+    }
+    return streams === undefined || lag.isFollowed(key) ? lag.shown(key) : streams;
   }
 
   /** Writes the status where it says something new. */

@@ -20,23 +20,14 @@ export async function connectNats(
   log: Log,
   { signal, noEcho = false }: ConnectOptions = {},
 ): Promise<NatsConnection> {
-  const servers = urls.split(",").map((url) => new URL(url));
-  const { username, password } = servers[0] ?? {};
   const options = {
-    name,
+    ...optionsOf(urls, name),
     noEcho,
-    servers: servers.map((url) => url.host),
-    ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password ?? "") } : {}),
-    timeout: 2000,
     reconnect: true,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
-    pingInterval: 2000,
-    maxPingOut: 2,
     ignoreAuthErrorAbort: true,
-    // A stack trace per request costs more than the request.
-    noAsyncTraces: true,
   };
   for (let warned = false; ; warned = true) {
     try {
@@ -50,6 +41,30 @@ export async function connectNats(
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
+}
+
+/**
+ * Connects to NATS once: an attempt that fails rejects within some seconds, and a connection that is lost is closed.
+ * For whoever has many connections and decides when to try again.
+ */
+export function connectOnce(urls: string, name: string): Promise<NatsConnection> {
+  return connect({ ...optionsOf(urls, name), reconnect: false });
+}
+
+/** A silent link is noticed after at most three ping intervals. */
+function optionsOf(urls: string, name: string) {
+  const servers = urls.split(",").map((url) => new URL(url));
+  const { username, password } = servers[0] ?? {};
+  return {
+    name,
+    servers: servers.map((url) => url.host),
+    ...(username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password ?? "") } : {}),
+    timeout: 2000,
+    pingInterval: 2000,
+    maxPingOut: 2,
+    // A stack trace per request costs more than the request.
+    noAsyncTraces: true,
+  };
 }
 
 /** Does some work with a connection, which ends with it; also when `signal` aborts, and with it a request that waits. */

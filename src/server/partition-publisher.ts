@@ -68,6 +68,12 @@ export class PartitionPublisher {
     return this.#bytes;
   }
 
+  /** Bytes of the messages that the queue is not known to have. */
+  get unqueuedBytes(): number {
+    const published = this.#publishing ? this.#unfinished.get(this.#counter) : undefined;
+    return this.#waiting.reduce((sum, { bytes }) => sum + bytes, published?.bytes ?? 0);
+  }
+
   get idle(): boolean {
     return this.#waiting.length === 0 && this.#unfinished.size === 0;
   }

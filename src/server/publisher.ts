@@ -64,6 +64,11 @@ export class Publisher {
     return this.#partitions.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Bytes of messages that the queue is not known to have: those in it are counted there. */
+  get unqueuedBytes(): number {
+    return this.#partitions.reduce((sum, { unqueuedBytes }) => sum + unqueuedBytes, 0);
+  }
+
   /** Seconds since the oldest message was accepted that still waits; 0 when none does. */
   lagSeconds(): number {
     let oldest = Number.POSITIVE_INFINITY;

@@ -2,6 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { newIncarnation } from "../chat/batch.ts";
 import { setAside } from "../chat/dead-letters.ts";
 import { agreeOnPartitions } from "../chat/partition-count.ts";
+import { answerReports } from "../chat/report.ts";
 import { RoomLog, type StoredSection } from "../chat/room-log.ts";
 import { decodeStoredNotice, type StoredNotice } from "../chat/stored-notice.ts";
 import { roomSubject, storedSubject } from "../chat/subjects.ts";
@@ -86,6 +87,13 @@ export class Server {
       const notice = decodeStoredNotice(message.string());
       if (notice !== undefined) this.#noticed(notice);
     });
+    answerReports(connection, () => ({
+      role: "server",
+      id: this.#incarnation,
+      connections: this.#listener?.connections ?? 0,
+      oldestSeconds: this.#publisher.lagSeconds(),
+      waitingBytes: this.#publisher.unqueuedBytes,
+    }));
     metrics.gauge("rooms", "Rooms with members on this server", () => this.#rooms.size);
     metrics.gauge("connections", "Open chat connections", () => this.#listener?.connections ?? 0);
     metrics.gauge(

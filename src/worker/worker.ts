@@ -1,7 +1,10 @@
 import { jetstreamManager } from "@nats-io/jetstream";
+import { newIncarnation } from "../chat/batch.ts";
 import { decodeEarlier } from "../chat/earlier.ts";
 import { agreeOnPartitions } from "../chat/partition-count.ts";
 import { decodeProducers } from "../chat/producers.ts";
+import { measureQueueLag } from "../chat/queue-lag.ts";
+import { answerReports } from "../chat/report.ts";
 import { RoomLog } from "../chat/room-log.ts";
 import { decodeStoredNotice } from "../chat/stored-notice.ts";
 import { storedSubjects } from "../chat/subjects.ts";
@@ -12,10 +15,10 @@ import { BatchProcessor } from "./batch-processor.ts";
 import type { DeliveryHandler } from "./delivery.ts";
 import { workerMetrics } from "./metrics.ts";
 import { Queue } from "./queue.ts";
-import { measureQueueLag } from "./queue-lag.ts";
 import { RoomKnowledge } from "./room-knowledge.ts";
 import { RoomStore } from "./room-store.ts";
 import type { workerSettings } from "./settings.ts";
+import { Workload } from "./workload.ts";
 
 /** How often a worker measures the queue and looks whether ChatRooms is still the same stream, in ms. */
 const watchInterval = 2000;
@@ -110,11 +113,14 @@ export class Worker {
       log,
       signal: abandon.signal,
     });
+    const workload = new Workload(Math.min(settings.slots, settings.partitions));
+    const id = newIncarnation();
+    answerReports(connection, () => ({ role: "worker", id, ...workload.soFar() }));
     const started = new Queue({
       connection,
       partitions: settings.partitions,
       slots: settings.slots,
-      onDelivery: around((delivery) => processor.process(delivery)),
+      onDelivery: workload.counting(around((delivery) => processor.process(delivery))),
       onReturned: () => counted.returned.inc(),
     });
     queue = started;

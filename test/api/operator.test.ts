@@ -4,10 +4,12 @@ import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { kubectlAs } from "../../kube/system/kubectl.ts";
 import { Credentials } from "../../src/operator/kube/credentials.ts";
+import { natsUrl } from "../../src/operator/nats-url.ts";
 import { Operator } from "../../src/operator/operator.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { defineChatClusters, runControlPlane, type TestControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
+import { settledNats } from "../support/settled-nats.ts";
 
 /** The operator against a real API server, without nodes: what it makes of a ChatCluster, and keeps so. */
 let controlPlane: TestControlPlane;
@@ -40,14 +42,8 @@ beforeAll(async () => {
     registry,
     log: createLog("operator", "silent"),
     credentials: await asOperator(),
-    provideNats: async () => ({
-      created: [],
-      updated: [],
-      removed: [],
-      members: 1,
-      present: 1,
-      isSettled: true,
-    }),
+    provideNats: settledNats,
+    natsUrl,
   });
   await operator.run();
 });

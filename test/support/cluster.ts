@@ -6,6 +6,7 @@ import { checkChatCluster } from "../../src/cluster/spec.ts";
 import { type LocalCluster, startLocalCluster } from "../../src/local/cluster.ts";
 import type { PortFor } from "../../src/local/parts.ts";
 import type { Part } from "../../src/local/supervisor.ts";
+import type { Measured } from "../../src/scaling/lag-meter.ts";
 import { ChatClient } from "./chat-client.ts";
 
 export const welcome =
@@ -25,6 +26,8 @@ export type TestCluster = {
   member(room: string, user: string, server?: string): Promise<ChatClient>;
   /** The value of a metric of a part: the sum of its samples that have these labels. */
   metric(part: string, name: string, labels?: Record<string, string>): Promise<number>;
+  /** Measures its lag as `disroom up` does. */
+  measureLag(): Promise<Measured>;
   /** Starts one more worker; done when it is ready. */
   addWorker(): Promise<Part>;
   /** Ends a worker at once, as if its machine were gone for good; done when its process is gone. */
@@ -122,6 +125,7 @@ export function runCluster({ spec = {}, environment = {}, portFor }: TestCluster
       await client.line(/^Users in /);
       return client;
     },
+    measureLag: () => now().measureLag(),
     addWorker: () => now().addWorker(),
     async loseWorker(number) {
       part(`worker-${number}`).kill();

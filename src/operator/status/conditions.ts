@@ -6,6 +6,7 @@ export type ConditionType =
   | "RedisReady"
   | "ServersReady"
   | "WorkersReady"
+  | "LagUnknown"
   | "Progressing"
   | "ReconcileSuccess";
 

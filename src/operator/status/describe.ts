@@ -1,10 +1,11 @@
-import type { ChatClusterStatus, Condition } from "../../cluster/chat-cluster.ts";
+import type { ChatClusterStatus } from "../../cluster/chat-cluster.ts";
 import { quorum } from "../../cluster/derived.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { componentLabel, selectorText } from "../resources/metadata.ts";
 import type { StoredChatCluster } from "../resources/options.ts";
 import { type ConditionType, conditionsOf, type Finding, type Problem } from "./conditions.ts";
 import { endpointOf } from "./endpoint.ts";
+import { lagFields, lagFinding, pausedLag, type SeenLag, withoutLag } from "./lag.ts";
 import { countsOf, isProgressing, readiness, type Workload } from "./workload.ts";
 
 /** What is known of the parts of a ChatCluster. */
@@ -24,6 +25,8 @@ export type Seen = {
   readonly streams: Problem | undefined;
   /** What of NATS is still to become more. */
   readonly growing: string | undefined;
+  /** What waits to be stored. */
+  readonly lag: SeenLag;
   /** What could not be made as it should be. */
   readonly problems: readonly Problem[];
 };
@@ -61,9 +64,12 @@ export function describe(
     ["WorkersReady", readiness(workers)],
   ];
   const endpoint = endpointOf(seen.service);
+  const unknownLag = lagFinding(seen.lag, before);
+  const measured = lagFields(seen.lag, before);
   const found = new Map<ConditionType, Finding>([
     ["Ready", sum(readyParts, endpoint)],
     ...readyParts,
+    ...(unknownLag === undefined ? [] : [["LagUnknown", unknownLag] as const]),
     ["Progressing", progress([nats, redis, servers, workers], seen.growing)],
     ["ReconcileSuccess", success(seen.problems)],
   ]);
@@ -78,8 +84,8 @@ export function describe(
       ...(seen.natsMembers !== undefined && { members: seen.natsMembers }),
     },
     redis: { readyReplicas: countsOf(redis).readyReplicas },
-    servers: { ...countsOf(servers), selector: selectorText(cluster, "server") },
-    workers: { ...countsOf(workers), desired: seen.desiredWorkers },
+    servers: { ...countsOf(servers), ...measured.servers, selector: selectorText(cluster, "server") },
+    workers: { ...countsOf(workers), desired: seen.desiredWorkers, ...measured.workers },
   };
 }
 
@@ -132,17 +138,18 @@ export function describePaused(
   now: Date,
 ): ChatClusterStatus {
   const generation = cluster.metadata.generation ?? 0;
-  const conditions: Condition[] = (before.conditions ?? []).filter(({ type }) => type !== "Progressing");
+  const conditions = (before.conditions ?? []).filter(
+    ({ type }) => type !== "Progressing" && type !== "LagUnknown",
+  );
   const paused: Finding = {
     status: "False",
     reason: "Paused",
     message: "spec.paused is true: nothing is changed until it is false again",
   };
-  const [progressing] = conditionsOf(
-    new Map([["Progressing", paused]]),
-    before.conditions ?? [],
-    generation,
-    now,
-  );
-  return { ...before, conditions: [...conditions, progressing as Condition] };
+  const found = new Map<ConditionType, Finding>([
+    ["Progressing", paused],
+    ["LagUnknown", pausedLag],
+  ]);
+  const changed = conditionsOf(found, before.conditions ?? [], generation, now);
+  return { ...withoutLag(before), conditions: [...conditions, ...changed] };
 }

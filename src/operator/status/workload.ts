@@ -21,7 +21,7 @@ type WorkloadStatus = {
 };
 
 /** How many pods there are, and how many of them are ready. */
-export function countsOf({ object }: Workload): { replicas: number; readyReplicas: number } {
+export function countsOf({ object }: Pick<Workload, "object">): { replicas: number; readyReplicas: number } {
   const { replicas = 0, readyReplicas = 0 } = statusOf(object);
   return { replicas, readyReplicas };
 }

@@ -1,6 +1,6 @@
 import { ClosedConnectionError } from "@nats-io/transport-node";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, test, vi } from "vitest";
 import { formatBatchId, maxBatchMessages, newIncarnation } from "../../../src/chat/batch.ts";
 import { escapedContent, messageHead, messageTail } from "../../../src/chat/message.ts";
 import { headers } from "../../../src/chat/subjects.ts";
@@ -224,6 +224,27 @@ describe("a partial batch", () => {
     // What is left is a partial one again.
     expect(queue.attempts).toHaveLength(3);
   });
+});
+
+test("bytes that the queue has are not counted as waiting here, those that it may not have are", async () => {
+  const { queue, publisher, acceptEach } = publishing();
+  expect(publisher.unqueuedBytes).toBe(0);
+  await acceptEach("1");
+  const each = publisher.unqueuedBytes;
+  expect(each).toBeGreaterThan(0);
+  await acceptEach("2", "3");
+  expect(publisher.unqueuedBytes).toBe(3 * each);
+  // Unanswered, the first is tried again.
+  await pass(2000 + 100);
+  expect(publisher.unqueuedBytes).toBe(3 * each);
+  queue.open.store();
+  await turn();
+  expect(queue.open.texts).toEqual(["2", "3"]);
+  expect(publisher.unqueuedBytes).toBe(2 * each);
+  queue.open.store();
+  await turn();
+  expect(publisher.unqueuedBytes).toBe(0);
+  expect(publisher.idle).toBe(false);
 });
 
 describe("a sender is told", () => {

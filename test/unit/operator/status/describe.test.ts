@@ -31,6 +31,7 @@ const well: Seen = {
   natsPresent: nats.replicas,
   streams: undefined,
   growing: undefined,
+  lag: { lagSeconds: 0.4, lagBytes: 120_832, connections: 1234 },
   problems: [],
 };
 const find = (status: ChatClusterStatus, type: ConditionType) =>
@@ -41,7 +42,14 @@ const describeWith = (changes: Partial<Seen>, before: ChatClusterStatus = {}) =>
 test("where all is well, it says so, and where people connect", () => {
   const status = describeWith({});
   expect(status).toMatchObject({ observedGeneration: 7, endpoint: "203.0.113.7:8080" });
-  expect(status.workers).toEqual({ replicas: 2, readyReplicas: 2, desired: 2 });
+  expect(status.workers).toEqual({
+    replicas: 2,
+    readyReplicas: 2,
+    desired: 2,
+    lagBytes: 120_832,
+    lagSeconds: 0.4,
+  });
+  expect(status.servers).toMatchObject({ connections: 1234 });
   expect(find(status, "Ready")).toEqual({
     type: "Ready",
     status: "True",
@@ -127,10 +135,32 @@ test("a condition keeps its time as long as its status stays", () => {
   expect(find(after, "ServersReady")).toMatchObject({ lastTransitionTime: "2026-01-02T03:04:05Z" });
 });
 
+test("a lag that is unknown is told and not shown, and people can chat", () => {
+  const before = describeWith({});
+  expect(find(before, "LagUnknown")).toMatchObject({ status: "False", reason: "Measured" });
+  const lag = { reason: "QueueSilent", message: "the queue does not say what waits in it" };
+  const status = describeWith({ lag }, before);
+  expect(find(status, "LagUnknown")).toMatchObject({ status: "True", ...lag });
+  expect(find(status, "Ready")).toEqual(find(before, "Ready"));
+  expect(status.workers).toEqual({ replicas: 2, readyReplicas: 2, desired: 2 });
+  expect(status.servers).not.toHaveProperty("connections");
+});
+
+test("until the lag is measured the status says what it said before", () => {
+  const before = describeWith({});
+  expect(describeWith({ lag: undefined }, before)).toEqual(before);
+  const unknown = describeWith({ lag: { reason: "QueueSilent", message: "timeout" } });
+  expect(describeWith({ lag: undefined }, unknown)).toEqual(unknown);
+  expect(find(describeWith({ lag: undefined }), "LagUnknown")).toBeUndefined();
+});
+
 test("one that is paused keeps its status and says that it is", () => {
   const before = describeWith({});
   const paused = describePaused(cluster, before, now);
   expect(find(paused, "Ready")).toEqual(find(before, "Ready"));
   expect(find(paused, "Progressing")).toMatchObject({ status: "False", reason: "Paused" });
+  expect(find(paused, "LagUnknown")).toMatchObject({ status: "True", reason: "Paused" });
+  expect(paused.workers).toEqual({ replicas: 2, readyReplicas: 2, desired: 2 });
+  expect(paused.servers).not.toHaveProperty("connections");
   expect(paused.conditions).toHaveLength(before.conditions?.length ?? 0);
 });

@@ -1,0 +1,109 @@
+import type { Log } from "../../platform/log.ts";
+import { LagUnknown } from "../../scaling/lag-unknown.ts";
+import type { Expected } from "../../scaling/reports.ts";
+import type { LagSample } from "../../scaling/sample.ts";
+import { TokenBucket } from "../kube/token-bucket.ts";
+import type { SeenLag } from "../status/lag.ts";
+import { LagDisplay } from "./lag-display.ts";
+import { LagFollower } from "./lag-follower.ts";
+import type { LagMetrics } from "./lag-metrics.ts";
+
+/** Attempts to connect to NATS per second, of all ChatClusters. */
+const attemptsPerSecond = 50;
+/** Changes of a status per second that can wait, of all ChatClusters: a part of what may go to the API server. */
+const changesPerSecond = 5;
+
+/** A ChatCluster whose lag is to be measured. */
+export type LagSource = {
+  readonly uid: string;
+  /** Its NATS, with user and password. */
+  readonly url: string;
+  readonly targetSeconds: number;
+  /** How many of its servers and workers are ready; asked at each measurement. */
+  readonly expected: () => Expected;
+};
+
+export type LagWatchSettings = {
+  readonly metrics: LagMetrics;
+  readonly log: Log;
+  /** Told the key of a ChatCluster whose status is to say something else of the lag. */
+  readonly onChange: (key: string) => void;
+};
+
+type Followed = {
+  source: LagSource;
+  readonly follower: LagFollower;
+  readonly display: LagDisplay;
+  /** Undefined where the last attempt to measure failed. */
+  latest: LagSample | undefined;
+};
+
+/** The lags of all ChatClusters, each measured by itself every few seconds. */
+export class LagWatch {
+  readonly #settings: LagWatchSettings;
+  readonly #followed = new Map<string, Followed>();
+  readonly #attempts = new TokenBucket(attemptsPerSecond, 2 * attemptsPerSecond);
+  readonly #changes = new TokenBucket(changesPerSecond, 2 * changesPerSecond);
+
+  constructor(settings: LagWatchSettings) {
+    this.#settings = settings;
+  }
+
+  /** Measures the lag of a ChatCluster from now on. */
+  follow(key: string, source: LagSource): void {
+    const known = this.#followed.get(key);
+    if (known !== undefined && known.source.uid === source.uid && known.source.url === source.url) {
+      known.source = source;
+      return;
+    }
+    void this.forget(key);
+    const followed: Followed = {
+      source,
+      latest: undefined,
+      display: new LagDisplay({ mayChange: () => this.#changes.tryTake(), now: () => performance.now() }),
+      follower: new LagFollower({
+        url: source.url,
+        expected: () => followed.source.expected(),
+        attempts: this.#attempts,
+        onResult: (result) => this.#take(key, followed, result),
+      }),
+    };
+    this.#followed.set(key, followed);
+  }
+
+  /** Measures it no more; resolves when the connection is closed. */
+  async forget(key: string): Promise<void> {
+    const followed = this.#followed.get(key);
+    if (followed === undefined) return;
+    this.#followed.delete(key);
+    this.#settings.metrics.gone(key);
+    await followed.follower.stop();
+  }
+
+  isFollowed(key: string): boolean {
+    return this.#followed.has(key);
+  }
+
+  /** What was measured last; undefined where that is unknown. */
+  latest(key: string): LagSample | undefined {
+    return this.#followed.get(key)?.latest;
+  }
+
+  /** What the status is to say of it. */
+  shown(key: string): SeenLag {
+    return this.#followed.get(key)?.display.shown;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#followed.keys()].map((key) => this.forget(key)));
+  }
+
+  #take(key: string, followed: Followed, result: Parameters<LagDisplay["take"]>[0]): void {
+    const { metrics, log, onChange } = this.#settings;
+    followed.latest = result instanceof LagUnknown ? undefined : result.sample;
+    metrics.measured(key, result);
+    if (!followed.display.take(result, followed.source.targetSeconds)) return;
+    if (result instanceof LagUnknown) log.warn({ key, err: result }, "the lag is unknown");
+    onChange(key);
+  }
+}
