@@ -10,7 +10,7 @@ vitest := npm exec -- vitest run --reporter=default --reporter=json --outputFile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up image kube-setup kube-up kube-down kube-node-off kube-node-on test e2e chaos chaos-mutants \
-  power-failure bench check format build clean
+  power-failure bench bench-operator check format build clean
 
 ##@ Run
 
@@ -65,6 +65,10 @@ bench: setup dist/.built ## Measure DisRoom beside ngIRCd, about 35 minutes; a p
 	@hack/setup.sh bench
 	@exec $(node) bench/main.ts $(ARGS)
 
+bench-operator: setup dist/.built ## Measure the operator with 1,000 ChatClusters on a real API server, Linux, 20 minutes or make bench-operator ARGS="--clusters 200"
+	@hack/setup.sh test
+	@exec $(node) bench/operator/main.ts $(ARGS)
+
 check: setup ## Check format, lint and types
 	@npm run --silent check
 
@@ -91,4 +95,4 @@ clean: ## Remove dist/; messages in .disroom/ and installed packages stay
 help: ## Show this
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,8 +1,9 @@
 // DisRoom and ngIRCd side by side, and what is under DisRoom by itself: `make bench`, or a selection of it,
 // `make bench ARGS="--workloads A,B --rounds 3 --seconds 10"`.
 
-import { columns } from "../src/platform/columns.ts";
-import { optionName, readSettings, UsageError } from "../src/platform/settings.ts";
+import { findBinaries } from "../src/local/binaries.ts";
+import { readSettings, UsageError } from "../src/platform/settings.ts";
+import { optionsText } from "./options-text.ts";
 import { BenchReport } from "./report/bench-report.ts";
 import { describeMachine } from "./report/machine.ts";
 import { type BenchSettings, benchSettings, type SectionId, sections } from "./settings.ts";
@@ -13,19 +14,12 @@ import { latencyCurve } from "./suite/latency-curve.ts";
 import { limits } from "./suite/limits.ts";
 import type { Run } from "./suite/run.ts";
 import { workerScaling } from "./suite/worker-scaling.ts";
+import { findNgircd } from "./targets/ngircd.ts";
 import { type Variant, variants } from "./targets/variants.ts";
 import { type Workload, workloads } from "./workloads.ts";
 
+const whenWell = "Nothing failed: every member got every message once and in order in every run.";
 const say = (line: string): void => console.log(line);
-
-function help(): string {
-  const rows = Object.entries(benchSettings).map(([name, { default: fallback, description }]) => [
-    optionName(name),
-    Array.isArray(fallback) ? "all" : String(fallback),
-    description,
-  ]);
-  return columns(rows).join("\n");
-}
 
 function chosenVariants({ only, variants: given }: BenchSettings): readonly Variant[] {
   const named = given === "" ? undefined : given.split(",");
@@ -38,12 +32,18 @@ function chosenVariants({ only, variants: given }: BenchSettings): readonly Vari
 
 async function main(args: string[]): Promise<void> {
   const settings = readSettings(benchSettings, args, {});
-  if (settings.help) return console.log(help());
+  if (settings.help) return console.log(optionsText(benchSettings));
   const chosen = chosenVariants(settings);
   const isWhole =
     settings.workloads.length === sections.length && settings.only === "both" && settings.variants === "";
   const folder = settings.results || (isWhole ? "bench/results" : "bench/results/partial");
-  const report = new BenchReport(folder, describeMachine(args));
+  const { natsServer, redisServer } = findBinaries();
+  const machine = describeMachine("bench", args, {
+    nats: [natsServer, "--version"],
+    redis: [redisServer, "--version"],
+    ngircd: [findNgircd(), "--version"],
+  });
+  const report = new BenchReport(folder, machine, whenWell);
   const runs = new Map<string, readonly Run[]>();
   for (const id of settings.workloads as readonly SectionId[]) {
     await measure(id, settings, chosen, runs, report);

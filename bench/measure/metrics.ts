@@ -1,11 +1,28 @@
+/** What a part serves as Prometheus text. */
+export async function metricsOf(address: string): Promise<string> {
+  const answer = await fetch(`http://${address}/metrics`);
+  return answer.text();
+}
+
+type Sample = { readonly labels: string; readonly value: number };
+
+/** The samples of a metric in Prometheus text. */
+function samplesOf(text: string, name: string): Sample[] {
+  return [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].flatMap(([, found, labels = "", value]) =>
+    found === name ? [{ labels, value: Number(value) }] : [],
+  );
+}
+
 /** The sum of all samples of a metric in what a part serves as Prometheus text. Throws when it has none. */
 export async function metricSum(address: string, name: string): Promise<number> {
-  const answer = await fetch(`http://${address}/metrics`);
-  const samples = [...(await answer.text()).matchAll(/^(\w+)(?:\{.*\})? (\S+)$/gm)].filter(
-    ([, found]) => found === name,
-  );
-  if (samples.length === 0) throw new Error(`${address} has no metric ${name}`);
-  return samples.reduce((sum, [, , value]) => sum + Number(value), 0);
+  return sumOfMetric(await metricsOf(address), name, address);
+}
+
+/** The same in the text itself; `from` is who served it. */
+export function sumOfMetric(text: string, name: string, from: string): number {
+  const samples = samplesOf(text, name);
+  if (samples.length === 0) throw new Error(`${from} has no metric ${name}`);
+  return samples.reduce((sum, { value }) => sum + value, 0);
 }
 
 /** Batches and their bytes that wait in ChatIngress, by a NATS node's own monitoring. */

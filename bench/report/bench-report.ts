@@ -11,12 +11,15 @@ const plotFile = "latency.svg";
 export class BenchReport {
   readonly #folder: string;
   readonly #machine: Machine;
+  readonly #whenWell: string;
   readonly #sections: Section[] = [];
   #plot: string | undefined;
 
-  constructor(folder: string, machine: Machine) {
+  /** `whenWell`: what it says where nothing failed. */
+  constructor(folder: string, machine: Machine, whenWell: string) {
     this.#folder = folder;
     this.#machine = machine;
+    this.#whenWell = whenWell;
     mkdirSync(folder, { recursive: true });
   }
 
@@ -34,7 +37,7 @@ export class BenchReport {
     console.log(`\n${sectionLines(section).join("\n")}\n`);
     const write = (file: string, text: string): void => writeFileSync(join(this.#folder, file), text);
     if (this.#plot !== undefined) write(plotFile, this.#plot);
-    write("results.md", markdownOf(this.#machine, this.#sections, this.#plot && plotFile));
+    write("results.md", markdownOf(this.#machine, this.#sections, this.#plot && plotFile, this.#whenWell));
     write(
       "results.json",
       `${JSON.stringify({ machine: this.#machine, sections: this.#sections }, undefined, 2)}\n`,

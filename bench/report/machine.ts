@@ -1,17 +1,18 @@
 import { execFileSync } from "node:child_process";
 import { cpus, loadavg, release, totalmem } from "node:os";
-import { findBinaries } from "../../src/local/binaries.ts";
-import { findNgircd } from "../targets/ngircd.ts";
 
 /** What a reader has to know of where the figures come from. */
 export type Machine = Readonly<Record<string, string>>;
 
-export function describeMachine(args: readonly string[]): Machine {
+/** Programs whose versions count, each with the arguments that make it tell its own. */
+export type Programs = Readonly<Record<string, readonly [file: string, ...args: string[]]>>;
+
+/** `target` and `args`: what make was asked for. */
+export function describeMachine(target: string, args: readonly string[], programs: Programs): Machine {
   const [first] = cpus();
-  const { natsServer, redisServer } = findBinaries();
   return {
     date: new Date().toISOString(),
-    command: ["make bench", ...(args.length === 0 ? [] : [`ARGS="${args.join(" ")}"`])].join(" "),
+    command: [`make ${target}`, ...(args.length === 0 ? [] : [`ARGS="${args.join(" ")}"`])].join(" "),
     revision: firstLine("git", ["describe", "--always", "--dirty"]),
     processor: `${cpus().length} x ${first?.model ?? "unknown"}`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
@@ -20,9 +21,9 @@ export function describeMachine(args: readonly string[]): Machine {
       .map((load) => load.toFixed(2))
       .join(" "),
     node: process.version,
-    nats: firstLine(natsServer, ["--version"]),
-    redis: firstLine(redisServer, ["--version"]),
-    ngircd: firstLine(findNgircd(), ["--version"]),
+    ...Object.fromEntries(
+      Object.entries(programs).map(([name, [file, ...versionArgs]]) => [name, firstLine(file, versionArgs)]),
+    ),
   };
 }
 

@@ -1,17 +1,20 @@
 import type { Machine } from "./machine.ts";
 import type { Section } from "./section.ts";
 
-/** The whole report as Markdown. */
-export function markdownOf(machine: Machine, sections: readonly Section[], plot: string | undefined): string {
+/** The whole report as Markdown; `whenWell` is what it says where nothing failed. */
+export function markdownOf(
+  machine: Machine,
+  sections: readonly Section[],
+  plot: string | undefined,
+  whenWell: string,
+): string {
   const failures = sections.flatMap(({ failures }) => failures);
   const lines = [
     "# Benchmark",
     "",
     ...Object.entries(machine).map(([what, value]) => `- ${what}: ${value}`),
     "",
-    failures.length === 0
-      ? "Nothing failed: every member got every message once and in order in every run."
-      : `**${failures.length} failures**, listed with their tables.`,
+    failures.length === 0 ? whenWell : `**${failures.length} failures**, listed with their tables.`,
     "",
     ...(plot === undefined ? [] : [`![Latency against offered load](${plot})`, ""]),
     ...sections.flatMap((section) => [...sectionLines(section), ""]),

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash as oneShotHash } from "node:crypto";
 import type { KubeApi } from "./kube/api.ts";
 import { type KubeObject, keyOf } from "./kube/objects.ts";
 import type { Resource } from "./kube/resource.ts";
@@ -20,6 +20,8 @@ export class Applier {
   readonly #api: KubeApi;
   /** By uid, what an object was like after it was applied, and from what. */
   readonly #outcomes = new Map<string, string>();
+  /** What objects as they were seen were found to be right for: to compare the same again and again costs the most. */
+  readonly #found = new WeakMap<KubeObject, string>();
 
   constructor(api: KubeApi) {
     this.#api = api;
@@ -32,8 +34,13 @@ export class Applier {
     existing: KubeObject | undefined,
     signal: AbortSignal,
   ): Promise<Applied> {
+    const given = digest(JSON.stringify(wanted));
+    if (existing !== undefined && this.#found.get(existing) === given) return "unchanged";
     const marked = withAnnotation(wanted, hash(wanted));
-    if (existing !== undefined && this.#isRight(marked, existing)) return "unchanged";
+    if (existing !== undefined && this.#isRight(marked, existing)) {
+      this.#found.set(existing, given);
+      return "unchanged";
+    }
     const applied = await this.#api.apply(resource, marked, { signal });
     this.#outcomes.set(idOf(applied), outcomeOf(marked, applied));
     if (existing === undefined) return "created";
@@ -81,5 +88,9 @@ function contains(existing: unknown, wanted: unknown): boolean {
 }
 
 function hash(value: unknown): string {
-  return createHash("sha256").update(stableText(value)).digest("hex").slice(0, 32);
+  return digest(stableText(value));
+}
+
+function digest(text: string): string {
+  return oneShotHash("sha256", text).slice(0, 32);
 }

@@ -1,7 +1,7 @@
 import type { ChatClusterStatus } from "../cluster/chat-cluster.ts";
 import type { Log } from "../platform/log.ts";
 import type { KubeApi } from "./kube/api.ts";
-import { ListWatch } from "./kube/list-watch.ts";
+import { ListWatch, type ListWatchSettings } from "./kube/list-watch.ts";
 import { type KubeObject, keyOf, type ObjectName } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
 import type { Change } from "./kube/store.ts";
@@ -12,7 +12,7 @@ import type { StoredChatCluster } from "./resources/options.ts";
 export type WatchedChatCluster = KubeObject & StoredChatCluster & { readonly status?: ChatClusterStatus };
 
 /** Kinds of which a ChatCluster has objects. */
-const ownedResources = [
+export const ownedResources = [
   resources.secrets,
   resources.serviceAccounts,
   resources.services,
@@ -42,15 +42,25 @@ export class Caches {
 
   constructor(settings: CachesSettings) {
     this.#settings = settings;
-    this.#chatClusters = this.#watch<WatchedChatCluster>(resources.chatClusters, undefined, ({ object }) =>
-      settings.onChange(keyOf(object.metadata)),
-    );
+    this.#chatClusters = this.#watch<WatchedChatCluster>({
+      resource: resources.chatClusters,
+      onChange: ({ object }) => settings.onChange(keyOf(object.metadata)),
+    });
     this.#owned = new Map(
-      ownedResources.map((resource) => [resource.kind, this.#watch(resource, ofAnyCluster, this.#changed)]),
+      ownedResources.map((resource) => [
+        resource.kind,
+        this.#watch({ resource, labelSelector: ofAnyCluster, onChange: this.#changed }),
+      ]),
     );
-    this.#pods = this.#watch(resources.pods, ofAnyCluster, ({ object }) => {
-      const name = object.metadata.labels?.[instanceLabel];
-      if (name !== undefined) settings.onChange(keyOf({ namespace: object.metadata.namespace, name }));
+    this.#pods = this.#watch({
+      resource: resources.pods,
+      labelSelector: ofAnyCluster,
+      reduce: withoutSpec,
+      groupOf: clusterOfPod,
+      onChange: ({ object }) => {
+        const key = clusterOfPod(object);
+        if (key !== undefined) settings.onChange(key);
+      },
     });
   }
 
@@ -74,13 +84,9 @@ export class Caches {
     return find(this.#owned.get(kind) ?? [], name);
   }
 
-  /** The pods of a ChatCluster. */
-  podsOf({ metadata: { namespace, name } }: StoredChatCluster): KubeObject[] {
-    return this.#pods
-      .flatMap((cache) => cache.list())
-      .filter(
-        ({ metadata }) => metadata.namespace === namespace && metadata.labels?.[instanceLabel] === name,
-      );
+  /** The pods of a ChatCluster, without their specs. */
+  podsOf({ metadata }: StoredChatCluster): KubeObject[] {
+    return this.#pods.flatMap((cache) => cache.inGroup(keyOf(metadata)));
   }
 
   get #all(): Pick<ListWatch, "start" | "stop" | "synced">[] {
@@ -94,16 +100,23 @@ export class Caches {
   };
 
   #watch<T extends KubeObject>(
-    resource: Resource,
-    labelSelector: string | undefined,
-    onChange: (change: Change<T>) => void,
+    settings: Pick<ListWatchSettings<T>, "resource" | "labelSelector" | "onChange" | "reduce" | "groupOf">,
   ): ListWatch<T>[] {
     const { api, log, namespaces } = this.#settings;
     const places = namespaces.length === 0 ? [undefined] : namespaces;
-    return places.map(
-      (namespace) => new ListWatch<T>({ api, resource, namespace, labelSelector, log, onChange }),
-    );
+    return places.map((namespace) => new ListWatch<T>({ api, log, namespace, ...settings }));
   }
+}
+
+/** A pod's spec is most of it, and its owner's template says the same. */
+function withoutSpec({ spec: _, ...pod }: KubeObject): KubeObject {
+  return pod as KubeObject;
+}
+
+/** The key of the ChatCluster that a pod belongs to. */
+function clusterOfPod({ metadata: { namespace, labels } }: KubeObject): string | undefined {
+  const name = labels?.[instanceLabel];
+  return name === undefined ? undefined : keyOf({ namespace, name });
 }
 
 function find<T extends KubeObject>(caches: readonly ListWatch<T>[], name: ObjectName): T | undefined {

@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { serveHttp } from "../platform/http.ts";
 import { createLog } from "../platform/log.ts";
 import { Metrics } from "../platform/metrics.ts";
 import { exitOnUncaught, runUntilSignal } from "../platform/process.ts";
 import { readSettings, UsageError } from "../platform/settings.ts";
+import { Credentials } from "./kube/credentials.ts";
+import { serviceAccountFolder } from "./kube/pod-connection.ts";
 import { provideNats } from "./nats/provide.ts";
 import { natsUrl } from "./nats-url.ts";
 import { Operator } from "./operator.ts";
 import { operatorSettings } from "./settings.ts";
-
-/** What a pod finds of the namespace that it runs in. */
-const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /** `disroom operator`: runs until SIGTERM or SIGINT, or until another one leads. */
 export async function runOperator(args: readonly string[]): Promise<void> {
@@ -28,6 +28,7 @@ export async function runOperator(args: readonly string[]): Promise<void> {
     // A pod's name can be that of an earlier pod (a StatefulSet's, a machine's), which may still run.
     identity: `${hostname()}_${randomUUID()}`,
     log,
+    credentials: await Credentials.fromEnvironment(),
     registry: metrics.registry,
     provideNats,
     natsUrl,
@@ -51,7 +52,7 @@ function ownImage(): string {
 
 function ownNamespace(): string {
   try {
-    return readFileSync(namespaceFile, "utf8").trim();
+    return readFileSync(join(serviceAccountFolder, "namespace"), "utf8").trim();
   } catch {
     throw new UsageError("outside of a pod, --lease-namespace must say in which namespace the Lease is");
   }

@@ -5,7 +5,7 @@ import { KubeApi } from "./kube/api.ts";
 import { clientMetrics } from "./kube/client-metrics.ts";
 import { Controller } from "./kube/controller.ts";
 import { controllerMetrics } from "./kube/controller-metrics.ts";
-import { Credentials } from "./kube/credentials.ts";
+import type { Credentials } from "./kube/credentials.ts";
 import { Elector } from "./kube/elector.ts";
 import { electorMetrics } from "./kube/elector-metrics.ts";
 import { EventRecorder } from "./kube/events.ts";
@@ -25,7 +25,7 @@ export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" 
   readonly identity: string;
   readonly requestsPerSecond: number;
   readonly registry: Registry;
-  readonly credentials?: Credentials;
+  readonly credentials: Credentials;
 };
 
 const controllerName = "chatcluster";
@@ -44,9 +44,9 @@ export class Operator {
   #isStopping = false;
 
   constructor(settings: OperatorSettings) {
-    const { log, registry, namespaces, image, provideNats, natsUrl, requestsPerSecond } = settings;
+    const { credentials, log, registry, namespaces, image, provideNats, natsUrl, requestsPerSecond } =
+      settings;
     this.#settings = settings;
-    const credentials = settings.credentials ?? Credentials.fromEnvironment();
     const onRequest = clientMetrics(registry);
     const leads = electorMetrics(registry, settings.leaseName);
     // Of its own, so that no rate limit holds a renewal back.

@@ -8,7 +8,7 @@ export const operatorSettings = {
   leaderElection: flag("of several operators only one acts: the one that holds the Lease"),
   leaseNamespace: text("", "namespace of the Lease; empty for that of the pod"),
   leaseName: text("disroom-operator", "name of the Lease"),
-  requestsPerSecond: integer(50, "requests to the API server per second, with bursts of twice as many", {
+  requestsPerSecond: integer(100, "requests to the API server per second, with bursts of twice as many", {
     min: 1,
   }),
   httpHost: text("127.0.0.1", "address of the HTTP port"),

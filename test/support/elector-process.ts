@@ -8,7 +8,7 @@ const [kubeconfig = "", name = "", identity = "", leaseDuration, renewDeadline, 
   process.argv.slice(2);
 const say = (what: string): boolean => process.stdout.write(`${what} ${Date.now()}\n`);
 const elector = new Elector({
-  api: new KubeApi({ credentials: Credentials.fromFile(kubeconfig) }),
+  api: new KubeApi({ credentials: await Credentials.fromFile(kubeconfig) }),
   log: recordingLog().log,
   namespace: "default",
   name,

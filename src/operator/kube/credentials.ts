@@ -1,6 +1,10 @@
+import { existsSync } from "node:fs";
 import type { RequestOptions } from "node:https";
-import { KubeConfig } from "@kubernetes/client-node";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { UsageError } from "../../platform/settings.ts";
+import { podConnection } from "./pod-connection.ts";
 
 /** How long what was read is believed, in milliseconds: files are not read, and plugins not asked, at each request. */
 const freshFor = 10_000;
@@ -21,37 +25,50 @@ export type ConnectionOptions = Pick<
   | "servername"
 >;
 
+/** What is needed of a kubeconfig: the KubeConfig of @kubernetes/client-node is one. */
+export type ConnectionSource = {
+  getCurrentCluster(): { readonly server: string; readonly proxyUrl?: string | undefined } | null;
+  applyToHTTPSOptions(options: RequestOptions): Promise<void>;
+};
+
 /**
  * Who this program is to the API server. `load` reads where that is written down: a kubeconfig, or what a pod
  * finds of its service account. Kubernetes replaces tokens and certificates while the program runs: a token
- * file is read again after a minute (KubeConfig does that), and everything is when the API server refuses.
+ * file is read again after a minute at the latest, and everything is when the API server refuses.
  */
 export class Credentials {
-  readonly #load: () => KubeConfig;
-  #config: KubeConfig;
+  readonly #load: () => ConnectionSource;
+  #config: ConnectionSource;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #latest: { readonly options: Promise<ConnectionOptions>; readonly at: number } | undefined;
 
-  constructor(load: () => KubeConfig) {
+  constructor(load: () => ConnectionSource) {
     this.#load = load;
     this.#config = load();
     // What is wrong with it is found at once.
     void this.server;
   }
 
-  /** From `$KUBECONFIG`, `~/.kube/config`, or the pod's service account. */
-  static fromEnvironment(): Credentials {
-    return new Credentials(() => {
-      const config = new KubeConfig();
-      config.loadFromDefault();
-      return config;
-    });
+  /**
+   * From `$KUBECONFIG`, `~/.kube/config`, or the pod's service account. Only for a kubeconfig, which may have plugins
+   * and proxies, is the client library loaded: it takes 50 MiB of memory.
+   */
+  static async fromEnvironment(): Promise<Credentials> {
+    const hasKubeconfig = process.env.KUBECONFIG || existsSync(join(homedir(), ".kube", "config"));
+    const isInPod = !hasKubeconfig && podConnection() !== undefined;
+    if (isInPod) return new Credentials(() => podConnection() as ConnectionSource);
+    return Credentials.#fromKubeconfig((config) => config.loadFromDefault());
   }
 
-  static fromFile(file: string): Credentials {
+  static fromFile(file: string): Promise<Credentials> {
+    return Credentials.#fromKubeconfig((config) => config.loadFromFile(file));
+  }
+
+  static async #fromKubeconfig(read: (config: KubeConfig) => void): Promise<Credentials> {
+    const client = await import("@kubernetes/client-node");
     return new Credentials(() => {
-      const config = new KubeConfig();
-      config.loadFromFile(file);
+      const config = new client.KubeConfig();
+      read(config);
       return config;
     });
   }

@@ -5,19 +5,20 @@ import { KubeApiError } from "./api-error.ts";
 import { backOff } from "./back-off.ts";
 import { type KubeObject, keyOf, type ObjectName } from "./objects.ts";
 import type { Resource } from "./resource.ts";
-import { type Change, Store } from "./store.ts";
+import { type Change, Store, type StoreSettings } from "./store.ts";
 import type { WatchEvent } from "./watch.ts";
 
-export type ListWatchSettings<T extends KubeObject> = Selection & {
-  readonly api: KubeApi;
-  readonly resource: Resource;
-  readonly log: Log;
-  /** Told of every change when the store has it. What it throws ends the process. */
-  readonly onChange: (change: Change<T>) => void;
-  /** How long a watch may be silent before it is opened anew, in milliseconds. */
-  readonly silenceLimit?: number;
-  readonly pageSize?: number;
-};
+export type ListWatchSettings<T extends KubeObject> = Selection &
+  StoreSettings<T> & {
+    readonly api: KubeApi;
+    readonly resource: Resource;
+    readonly log: Log;
+    /** Told of every change when the store has it. What it throws ends the process. */
+    readonly onChange: (change: Change<T>) => void;
+    /** How long a watch may be silent before it is opened anew, in milliseconds. */
+    readonly silenceLimit?: number;
+    readonly pageSize?: number;
+  };
 
 /**
  * The API server sends a bookmark once a minute, also where nothing happens; measured with Kubernetes 1.34, only the
@@ -46,7 +47,7 @@ export class ListWatch<T extends KubeObject = KubeObject> {
   /** Done when the first list is in the store; fails when it is stopped before. */
   readonly synced: Promise<void>;
   readonly #settings: ListWatchSettings<T>;
-  readonly #store = new Store<T>();
+  readonly #store: Store<T>;
   readonly #stop = new AbortController();
   readonly #sync = Promise.withResolvers<void>();
   #ended: Promise<void> = Promise.resolve();
@@ -61,6 +62,7 @@ export class ListWatch<T extends KubeObject = KubeObject> {
 
   constructor(settings: ListWatchSettings<T>) {
     this.#settings = settings;
+    this.#store = new Store(settings);
     this.#pageSize = settings.pageSize;
     this.synced = this.#sync.promise;
     // Who does not wait for it need not be told.
@@ -100,9 +102,8 @@ export class ListWatch<T extends KubeObject = KubeObject> {
     return this.#store.list();
   }
 
-  /** What has an owner of this uid. */
-  byOwner(uid: string): T[] {
-    return this.#store.byOwner(uid);
+  inGroup(group: string): T[] {
+    return this.#store.inGroup(group);
   }
 
   async #run(): Promise<void> {

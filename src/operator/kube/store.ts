@@ -5,11 +5,23 @@ export type Change<T> =
   | { readonly type: "changed"; readonly object: T; readonly old: T }
   | { readonly type: "deleted"; readonly object: T; readonly old: undefined };
 
-/** The objects of a kind as they were last seen, by name and by owner. Nobody may change what it hands out. */
+export type StoreSettings<T> = {
+  /** What of an object is kept; all but who set which field unless given. Its metadata must stay. */
+  readonly reduce?: ((object: T) => T) | undefined;
+  /** What objects can be found by, besides their names. */
+  readonly groupOf?: ((object: T) => string | undefined) | undefined;
+};
+
+/** The objects of a kind as they were last seen, by name and by group. Nobody may change what it hands out. */
 export class Store<T extends KubeObject> {
+  readonly #settings: StoreSettings<T>;
   readonly #objects = new Map<string, T>();
-  /** Keys of what an owner has, by the owner's uid. */
-  readonly #owned = new Map<string, Set<string>>();
+  /** Keys of what is in a group. */
+  readonly #groups = new Map<string, Set<string>>();
+
+  constructor(settings: StoreSettings<T> = {}) {
+    this.#settings = settings;
+  }
 
   get size(): number {
     return this.#objects.size;
@@ -23,14 +35,14 @@ export class Store<T extends KubeObject> {
     return [...this.#objects.values()];
   }
 
-  byOwner(uid: string): T[] {
-    const keys = this.#owned.get(uid) ?? [];
+  inGroup(group: string): T[] {
+    const keys = this.#groups.get(group) ?? [];
     return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
   }
 
   /** Takes in what was seen; the result is what that changes. */
   put(seen: T): Change<T>[] {
-    const object = withoutManagedFields(seen);
+    const object = this.#kept(seen);
     const key = keyOf(object.metadata);
     const old = this.#objects.get(key);
     if (old?.metadata.resourceVersion === object.metadata.resourceVersion && old !== undefined) return [];
@@ -53,7 +65,7 @@ export class Store<T extends KubeObject> {
     const old = this.#objects.get(key);
     if (old === undefined) return [];
     this.#forget(key, old);
-    return [{ type: "deleted", object: withoutManagedFields(seen), old: undefined }];
+    return [{ type: "deleted", object: this.#kept(seen), old: undefined }];
   }
 
   /** Takes out all but those of these keys. */
@@ -61,21 +73,26 @@ export class Store<T extends KubeObject> {
     return [...this.#objects].flatMap(([key, object]) => (keys.has(key) ? [] : this.delete(object)));
   }
 
+  #kept(seen: T): T {
+    const object = withoutManagedFields(seen);
+    return this.#settings.reduce?.(object) ?? object;
+  }
+
   #remember(key: string, object: T): void {
     this.#objects.set(key, object);
-    for (const { uid } of object.metadata.ownerReferences ?? []) {
-      const keys = this.#owned.get(uid) ?? new Set();
-      this.#owned.set(uid, keys.add(key));
-    }
+    const group = this.#settings.groupOf?.(object);
+    if (group === undefined) return;
+    const keys = this.#groups.get(group) ?? new Set();
+    this.#groups.set(group, keys.add(key));
   }
 
   #forget(key: string, object: T): void {
     this.#objects.delete(key);
-    for (const { uid } of object.metadata.ownerReferences ?? []) {
-      const keys = this.#owned.get(uid);
-      keys?.delete(key);
-      if (keys?.size === 0) this.#owned.delete(uid);
-    }
+    const group = this.#settings.groupOf?.(object);
+    if (group === undefined) return;
+    const keys = this.#groups.get(group);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#groups.delete(group);
   }
 }
 

@@ -129,7 +129,11 @@ test("has what was there before, and is told of what comes, changes and goes", a
 });
 
 test("only what the labels select, in all namespaces, without what nobody needs in memory", async () => {
-  const it = await started(configMaps, { namespace: undefined, labelSelector: "watched=yes" });
+  const it = await started(configMaps, {
+    namespace: undefined,
+    labelSelector: "watched=yes",
+    groupOf: ({ metadata }) => metadata.ownerReferences?.[0]?.uid,
+  });
   const owner = await it.create("owner");
   const uid = owner.metadata.uid ?? "";
   const labels = { watched: "yes" };
@@ -140,7 +144,7 @@ test("only what the labels select, in all namespaces, without what nobody needs 
   await api.create(configMaps, { metadata: { namespace: "default", name: "elsewhere", labels } });
   await eventually(() => it.names().length === 3);
   expect(it.watch.list().some(({ metadata }) => "managedFields" in metadata)).toBe(false);
-  const owned = (): string[] => it.watch.byOwner(uid).map(({ metadata }) => metadata.name);
+  const owned = (): string[] => it.watch.inGroup(uid).map(({ metadata }) => metadata.name);
   expect(owned()).toEqual(["mine", "also-mine"]);
   // What loses its label is gone for whoever watches by it.
   await it.change("mine", { metadata: { labels: { watched: "no" } } });

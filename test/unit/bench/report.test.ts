@@ -21,7 +21,8 @@ test("a report shows failures", () => {
     rows: [["DisRoom", "failed"]],
     failures: ["A, fsync, round 1: 1 lost"],
   };
-  const text = markdownOf({ date: "today" }, [section], undefined);
+  const text = markdownOf({ date: "today" }, [section], undefined, "all is well");
+  expect(text).not.toContain("all is well");
   expect(text).toContain("**1 failures**");
   expect(text).toContain("- **failed**: A, fsync, round 1: 1 lost");
   expect(text).toContain("| DisRoom |     failed |");

@@ -7,7 +7,8 @@ const object = (name: string, resourceVersion: string, more: object = {}): KubeO
   kind: "ConfigMap",
   metadata: { namespace: "default", name, resourceVersion, uid: `uid of ${name}`, ...more },
 });
-const owner = (uid: string) => ({ ownerReferences: [{ apiVersion: "v1", kind: "X", name: "x", uid }] });
+const inRoom = (room: string) => ({ labels: { room } });
+const byRoom = () => new Store({ groupOf: ({ metadata }) => metadata.labels?.room });
 
 test("tells what a sight of an object changes, and nothing where it is known", () => {
   const store = new Store();
@@ -28,14 +29,14 @@ test("tells what a sight of an object changes, and nothing where it is known", (
 });
 
 test("another object of the same name: the one before it was deleted", () => {
-  const store = new Store();
-  store.put(object("a", "1", owner("old")));
-  expect(store.put(object("a", "2", { uid: "another", ...owner("new") }))).toMatchObject([
+  const store = byRoom();
+  store.put(object("a", "1", inRoom("old")));
+  expect(store.put(object("a", "2", { uid: "another", ...inRoom("new") }))).toMatchObject([
     { type: "deleted", object: { metadata: { uid: "uid of a" } } },
     { type: "added", object: { metadata: { uid: "another" } } },
   ]);
-  expect(store.byOwner("old")).toEqual([]);
-  expect(store.byOwner("new")).toHaveLength(1);
+  expect(store.inGroup("old")).toEqual([]);
+  expect(store.inGroup("new")).toHaveLength(1);
 });
 
 test("what a list does not have was deleted", () => {
@@ -49,17 +50,19 @@ test("what a list does not have was deleted", () => {
   expect(store.list().map(({ metadata }) => metadata.name)).toEqual(["b"]);
 });
 
-test("finds what an owner has, also when owners change", () => {
-  const store = new Store();
-  store.put(object("a", "1", owner("one")));
-  store.put(object("b", "1", owner("one")));
-  const owned = (uid: string): string[] => store.byOwner(uid).map(({ metadata }) => metadata.name);
-  expect(owned("one")).toEqual(["a", "b"]);
-  store.put(object("a", "2", owner("other")));
-  expect(owned("one")).toEqual(["b"]);
-  expect(owned("other")).toEqual(["a"]);
-  store.delete(object("b", "2"));
-  expect(owned("one")).toEqual([]);
+test("finds what is in a group, also when objects go from one to another", () => {
+  const store = byRoom();
+  store.put(object("a", "1", inRoom("one")));
+  store.put(object("b", "1", inRoom("one")));
+  store.put(object("c", "1"));
+  const names = (room: string): string[] => store.inGroup(room).map(({ metadata }) => metadata.name);
+  expect(names("one")).toEqual(["a", "b"]);
+  store.put(object("a", "2", inRoom("other")));
+  expect(names("one")).toEqual(["b"]);
+  expect(names("other")).toEqual(["a"]);
+  store.delete(object("b", "2", inRoom("other")));
+  expect(names("one")).toEqual([]);
+  expect(names("other")).toEqual(["a"]);
 });
 
 test("does not keep who set which field", () => {
@@ -67,4 +70,13 @@ test("does not keep who set which field", () => {
   const [change] = store.put(object("a", "1", { managedFields: [{ manager: "x" }], labels: { a: "b" } }));
   expect(change?.object.metadata).not.toHaveProperty("managedFields");
   expect(change?.object.metadata.labels).toEqual({ a: "b" });
+});
+
+test("keeps no more of an object than is wanted", () => {
+  const store = new Store({ reduce: ({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata }) });
+  const large = { ...object("a", "1"), data: { large: "x" } };
+  const kept = object("a", "1");
+  expect(store.put(large)).toEqual([{ type: "added", object: kept, old: undefined }]);
+  expect(store.list()).toEqual([kept]);
+  expect(store.delete(large)).toEqual([{ type: "deleted", object: kept, old: undefined }]);
 });
