@@ -27,6 +27,8 @@ export type CachesSettings = {
   readonly log: Log;
   /** Where to look; none for all. */
   readonly namespaces: readonly string[];
+  /** How long a watch may be silent before it is opened anew, in milliseconds. */
+  readonly silenceLimit?: number;
   /** Told the key of the ChatCluster that a change concerns. */
   readonly onChange: (key: string) => void;
   /** Told of an object that is gone. */
@@ -98,10 +100,11 @@ export class Caches {
     labelSelector: string | undefined,
     onChange: (change: Change<T>) => void,
   ): ListWatch<T>[] {
-    const { api, log, namespaces } = this.#settings;
+    const { api, log, namespaces, silenceLimit } = this.#settings;
+    const limits = silenceLimit === undefined ? {} : { silenceLimit };
     const places = namespaces.length === 0 ? [undefined] : namespaces;
     return places.map(
-      (namespace) => new ListWatch<T>({ api, resource, namespace, labelSelector, log, onChange }),
+      (namespace) => new ListWatch<T>({ api, resource, namespace, labelSelector, log, onChange, ...limits }),
     );
   }
 }

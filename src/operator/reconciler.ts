@@ -2,6 +2,7 @@ import type { ChatClusterStatus } from "../cluster/chat-cluster.ts";
 import type { Credentials } from "../cluster/credentials.ts";
 import { natsQuorum } from "../cluster/derived.ts";
 import type { Provisioned } from "../cluster/provision.ts";
+import { consumersOf } from "../cluster/streams.ts";
 import type { Log } from "../platform/log.ts";
 import type { Applier } from "./applier.ts";
 import type { Caches, WatchedChatCluster } from "./caches.ts";
@@ -11,15 +12,20 @@ import type { Outcome } from "./kube/controller.ts";
 import type { EventRecorder } from "./kube/events.ts";
 import { type KubeObject, keyOf, nameOfKey } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
-import { credentialsOf, credentialsSecret } from "./resources/credentials.ts";
+import { lookAgain, Obstacles } from "./obstacles.ts";
+import { CredentialsError, credentialsOf, credentialsSecret } from "./resources/credentials.ts";
+import { componentLabel } from "./resources/metadata.ts";
 import { nameOf } from "./resources/names.ts";
 import { objectsOf } from "./resources/objects.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 import { stableText } from "./stable-text.ts";
+import { type ChangedObject, objectsText, streamsText } from "./status/changes.ts";
 import type { Problem } from "./status/conditions.ts";
 import { describe, describePaused, type Seen } from "./status/describe.ts";
+import { newsOf, troublesOf } from "./status/news.ts";
 import { readiness } from "./status/workload.ts";
 import type { StreamsError } from "./streams.ts";
+import { Troubles } from "./troubles.ts";
 import { claimSizeOf, growVolumes } from "./volumes.ts";
 import { workersOf } from "./workers.ts";
 
@@ -49,44 +55,100 @@ export class Reconciler {
   readonly #settings: ReconcilerSettings;
   /** By key of a ChatCluster, from what its streams were made last and when. */
   readonly #streams = new Map<string, { readonly of: string; readonly at: number }>();
+  /** By key of a ChatCluster, the status that was written last, which the cache may not have seen yet. */
+  readonly #written = new Map<string, { readonly uid: string; readonly status: ChatClusterStatus }>();
+  readonly #troubles: Troubles;
+  readonly #obstacles: Obstacles;
 
   constructor(settings: ReconcilerSettings) {
     this.#settings = settings;
+    this.#troubles = new Troubles(settings.events);
+    this.#obstacles = new Obstacles(settings.api);
+  }
+
+  /** An object that belonged to a ChatCluster is gone. */
+  forget(object: KubeObject): void {
+    this.#settings.applier.forget(object);
+    this.#obstacles.forget(object);
   }
 
   readonly reconcile = async (key: string, signal: AbortSignal): Promise<Outcome> => {
-    const { caches } = this.#settings;
-    const cluster = caches.chatCluster(nameOfKey(key));
+    const cluster = this.#settings.caches.chatCluster(nameOfKey(key));
     // What belongs to it goes with it (owner references).
     if (cluster === undefined || cluster.metadata.deletionTimestamp !== undefined) {
       this.#streams.delete(key);
+      this.#written.delete(key);
+      this.#troubles.forget(key);
       return {};
     }
+    const before = this.#statusOf(cluster);
+    const workers = workersOf(cluster, this.#get(cluster, "Deployment", "worker"));
     if (cluster.spec.paused) {
-      await this.#report(cluster, describePaused(cluster, cluster.status ?? {}, new Date()), signal);
+      const seen = await this.#look(cluster, workers, notLookedAt(before), [], signal);
+      await this.#report(cluster, describePaused(cluster, before, seen, new Date()), signal);
       return {};
     }
-    const credentials = await this.#credentials(cluster, signal);
-    const desiredWorkers = workersOf(cluster, this.#get(cluster, "Deployment", "worker"));
-    const problems = await this.#apply(cluster, credentials, desiredWorkers, signal);
-    const streams = await this.#provideStreams(cluster, credentials, signal);
-    const seen: Seen = {
-      nats: this.#get(cluster, "StatefulSet", "nats"),
+    const problems: Problem[] = [];
+    const streams = await this.#provide(cluster, workers, problems, signal);
+    const seen = await this.#look(cluster, workers, streams, problems, signal);
+    const status = describe(cluster, before, seen, new Date());
+    await this.#report(cluster, status, signal);
+    this.#troubles.tell(cluster, troublesOf(seen, status));
+    // The queue tries again, each time a little later.
+    const [problem] = problems;
+    if (problem !== undefined) throw new Error(problem.message);
+    if (streams === undefined) return { again: resync };
+    // Nobody watches the Events that say what keeps NATS from coming up.
+    return { again: streams.reason === natsNotReady.reason ? lookAgain : retryStreams };
+  };
+
+  /** Makes all that there is to be; why the streams are not there yet. What is refused is put to the problems. */
+  async #provide(
+    cluster: WatchedChatCluster,
+    workers: number,
+    problems: Problem[],
+    signal: AbortSignal,
+  ): Promise<Problem | undefined> {
+    const changes: Changes = { created: [], changed: [] };
+    try {
+      const credentials = await attempt("Secret", nameOf(cluster, "credentials"), problems, () =>
+        this.#credentials(cluster, changes, signal),
+      );
+      if (credentials === undefined) return notLookedAt(this.#statusOf(cluster));
+      await this.#apply(cluster, credentials, workers, changes, problems, signal);
+      return await this.#provideStreams(cluster, credentials, signal);
+    } finally {
+      const { events } = this.#settings;
+      const { created, changed } = changes;
+      if (created.length > 0) events.record(cluster, "Normal", "Created", `created ${objectsText(created)}`);
+      if (changed.length > 0) events.record(cluster, "Normal", "Updated", `changed ${objectsText(changed)}`);
+    }
+  }
+
+  async #look(
+    cluster: WatchedChatCluster,
+    desiredWorkers: number,
+    streams: Problem | undefined,
+    problems: readonly Problem[],
+    signal: AbortSignal,
+  ): Promise<Seen> {
+    const { caches } = this.#settings;
+    const pods = caches.podsOf(cluster);
+    const nats = this.#get(cluster, "StatefulSet", "nats");
+    const natsPods = pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === "nats");
+    return {
+      nats,
       redis: this.#get(cluster, "Deployment", "redis"),
       servers: this.#get(cluster, "Deployment", "server"),
       workers: this.#get(cluster, "Deployment", "worker"),
       service: this.#get(cluster, "Service", "server"),
-      pods: caches.podsOf(cluster),
+      pods,
       desiredWorkers,
       streams,
+      obstacle: await this.#obstacles.find(nats, natsPods, signal),
       problems,
     };
-    await this.#report(cluster, describe(cluster, cluster.status ?? {}, seen, new Date()), signal);
-    // The queue tries again, each time a little later.
-    const [problem] = problems;
-    if (problem !== undefined) throw new Error(problem.message);
-    return { again: streams === undefined ? resync : retryStreams };
-  };
+  }
 
   #get(
     { metadata }: StoredChatCluster,
@@ -98,13 +160,19 @@ export class Reconciler {
   }
 
   /** Those in the Secret. It is made once; whoever was quicker has made the right one. */
-  async #credentials(cluster: WatchedChatCluster, signal: AbortSignal): Promise<Credentials> {
-    const { api } = this.#settings;
+  async #credentials(
+    cluster: WatchedChatCluster,
+    changes: Changes,
+    signal: AbortSignal,
+  ): Promise<Credentials> {
+    const { api, applier } = this.#settings;
     const known = this.#get(cluster, "Secret", "credentials");
     if (known !== undefined) return credentialsOf(known);
     const wanted = credentialsSecret(cluster, credentialsOf(undefined));
     try {
-      return credentialsOf(await api.create<KubeObject>(resources.secrets, wanted, { signal }));
+      const created = await applier.create(resources.secrets, wanted, signal);
+      changes.created.push(nameIn(created));
+      return credentialsOf(created);
     } catch (error) {
       if (!(error instanceof KubeApiError) || !error.isAlreadyExists) throw error;
       return credentialsOf(await api.get<KubeObject>(resources.secrets, wanted.metadata, { signal }));
@@ -116,37 +184,25 @@ export class Reconciler {
     cluster: WatchedChatCluster,
     credentials: Credentials,
     workers: number,
+    changes: Changes,
+    problems: Problem[],
     signal: AbortSignal,
-  ): Promise<Problem[]> {
+  ): Promise<void> {
     const { applier, caches, events, image } = this.#settings;
-    const problems: Problem[] = [];
-    /** What is refused for a reason (a quota, a field that can't change) is no matter of the other objects. */
-    const attempt = async (work: () => Promise<void>): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        if (!(error instanceof KubeApiError) || error.code < 400 || error.code >= 500) throw error;
-        events.record(cluster, "Warning", "Refused", error.message);
-        problems.push({ reason: error.reason, message: error.message });
-      }
-    };
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const claimSize = claimSizeOf(nats);
     const options = { image, workers, credentials, ...(claimSize !== undefined && { claimSize }) };
     for (const wanted of objectsOf(cluster, options)) {
-      await attempt(async () => {
+      await attempt(wanted.kind, wanted.metadata.name, problems, async () => {
         const existing = caches.get(wanted.kind, wanted.metadata);
         const applied = await applier.apply(resourceOf(wanted), wanted, existing, signal);
-        if (applied === "unchanged") return;
-        const reason = applied === "created" ? "Created" : "Updated";
-        events.record(cluster, "Normal", reason, `${wanted.kind} ${wanted.metadata.name} was ${applied}`);
+        if (applied !== "unchanged") changes[applied].push(nameIn(wanted));
       });
     }
-    await attempt(async () => {
+    await attempt("Volumes of", nameOf(cluster, "nats"), problems, async () => {
       const grown = await growVolumes(this.#settings.api, cluster, nats, signal);
       if (grown.length > 0) events.record(cluster, "Normal", "VolumesGrow", `growing ${grown.join(", ")}`);
     });
-    return problems;
   }
 
   /** Why the streams are not there yet; undefined if they are. */
@@ -156,11 +212,12 @@ export class Reconciler {
     signal: AbortSignal,
   ): Promise<Problem | undefined> {
     const { events, provideStreams } = this.#settings;
+    const consumers = new Set(consumersOf(cluster.spec).map(({ durable_name }) => durable_name));
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const wanted = cluster.spec.nats.replicas;
     const needed = natsQuorum(cluster.spec);
     if (readiness({ what: "NATS nodes", object: nats, wanted, needed, pods: [] }).status !== "True") {
-      return { reason: "NATSNotReady", message: "the streams wait for NATS" };
+      return natsNotReady;
     }
     const key = keyOf(cluster.metadata);
     const of = JSON.stringify([
@@ -175,17 +232,22 @@ export class Reconciler {
     try {
       const { created, updated } = await provideStreams(cluster, credentials, signal);
       this.#streams.set(key, { of, at: performance.now() });
+      const isConsumer = (name: string): boolean => consumers.has(name);
       if (created.length > 0)
-        events.record(cluster, "Normal", "StreamsCreated", `created ${created.join(", ")}`);
+        events.record(cluster, "Normal", "StreamsCreated", `created ${streamsText(created, isConsumer)}`);
       if (updated.length > 0)
-        events.record(cluster, "Normal", "StreamsUpdated", `updated ${updated.join(", ")}`);
+        events.record(cluster, "Normal", "StreamsUpdated", `changed ${streamsText(updated, isConsumer)}`);
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
       const { reason = "StreamsFailed", message } = error as Partial<StreamsError> & Error;
-      if (reason !== "NATSBusy") events.record(cluster, "Warning", reason, message);
       return { reason, message };
     }
+  }
+
+  #statusOf({ metadata, status = {} }: WatchedChatCluster): ChatClusterStatus {
+    const written = this.#written.get(keyOf(metadata));
+    return written?.uid === metadata.uid ? written.status : status;
   }
 
   /** Writes the status where it says something new. */
@@ -193,23 +255,50 @@ export class Reconciler {
     const { api, events } = this.#settings;
     if (stableText(status) === stableText(cluster.status ?? {})) return;
     const { apiVersion, kind, metadata } = cluster;
-    const { namespace, name } = metadata;
+    const { namespace, name, uid } = metadata;
+    const before = this.#statusOf(cluster);
     await api.apply(
       resources.chatClusters,
       { apiVersion, kind, metadata: { namespace, name }, status },
       { subresource: "status", signal },
     );
-    const ready = (of: ChatClusterStatus) => of.conditions?.find(({ type }) => type === "Ready");
-    const [was, is] = [ready(cluster.status ?? {}), ready(status)];
-    if (is !== undefined && was?.status !== is.status && (was !== undefined || is.status === "True")) {
-      events.record(
-        cluster,
-        is.status === "True" ? "Normal" : "Warning",
-        is.status === "True" ? "Ready" : "NotReady",
-        is.message,
-      );
+    this.#written.set(keyOf(metadata), { uid, status });
+    for (const { type, reason, message } of newsOf(before, status)) {
+      events.record(cluster, type, reason, message);
     }
   }
+}
+
+/** Objects that were made or changed. */
+type Changes = Record<"created" | "changed", ChangedObject[]>;
+
+const nameIn = ({ kind, metadata: { name } }: KubeObject): ChangedObject => ({ kind, name });
+
+/** What is refused for a reason (a quota, a field that can't change) is no matter of the other objects. */
+async function attempt<T>(
+  kind: string,
+  name: string,
+  problems: Problem[],
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CredentialsError) {
+      problems.push({ reason: "CredentialsUnusable", message: error.message });
+    } else if (error instanceof KubeApiError && error.isRefusal) {
+      problems.push({ reason: error.reason, message: `${kind} ${name}: ${error.answer}` });
+    } else throw error;
+    return undefined;
+  }
+}
+
+const natsNotReady: Problem = { reason: "NATSNotReady", message: "the streams wait for NATS" };
+
+/** Streams that nobody looks at stay as they were. */
+function notLookedAt({ conditions = [] }: ChatClusterStatus): Problem | undefined {
+  const wasReady = conditions.some(({ type, status }) => type === "NATSReady" && status === "True");
+  return wasReady ? undefined : { reason: "NotLookedAt", message: "nobody looks after the streams" };
 }
 
 function resourceOf({ kind }: KubeObject): Resource {

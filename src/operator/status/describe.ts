@@ -1,11 +1,11 @@
-import type { ChatClusterStatus, Condition } from "../../cluster/chat-cluster.ts";
+import type { ChatClusterStatus } from "../../cluster/chat-cluster.ts";
 import { natsQuorum } from "../../cluster/derived.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { componentLabel, selectorText } from "../resources/metadata.ts";
 import type { StoredChatCluster } from "../resources/options.ts";
 import { type ConditionType, conditionsOf, type Finding, type Problem } from "./conditions.ts";
 import { endpointOf } from "./endpoint.ts";
-import { countsOf, isProgressing, readiness, type Workload } from "./workload.ts";
+import { countsOf, isProgressing, isStuck, readiness, troubleOf, type Workload } from "./workload.ts";
 
 /** What is known of the parts of a ChatCluster. */
 export type Seen = {
@@ -19,6 +19,8 @@ export type Seen = {
   readonly desiredWorkers: number;
   /** Why streams are not there yet; undefined if they are. */
   readonly streams: Problem | undefined;
+  /** What keeps NATS nodes from coming up, where only Events tell. */
+  readonly obstacle: Problem | undefined;
   /** What could not be made as it should be. */
   readonly problems: readonly Problem[];
 };
@@ -40,7 +42,10 @@ export function describe(
     wanted: number,
     needed: number,
   ) => ({ what, object, wanted, needed, pods: podsOf(part) }) satisfies Workload;
-  const nats = workload("NATS nodes", "nats", seen.nats, spec.nats.replicas, natsQuorum(spec));
+  const nats = {
+    ...workload("NATS nodes", "nats", seen.nats, spec.nats.replicas, natsQuorum(spec)),
+    obstacle: seen.obstacle?.message,
+  };
   const redis = workload("Redis servers", "redis", seen.redis, 1, 1);
   const servers = workload("chat servers", "server", seen.servers, spec.server.replicas, 1);
   const workers = workload("queue workers", "worker", seen.workers, seen.desiredWorkers, 1);
@@ -87,16 +92,25 @@ function sum(parts: readonly [ConditionType, Finding][], endpoint: string | unde
   if (endpoint === undefined) {
     return { status: "False", reason: "NoAddress", message: "the load balancer has no address yet" };
   }
-  const partly = parts.filter(([, { status, reason }]) => status !== "True" || reason === "SomeReady");
-  if (partly.length === 0) return { status: "True", reason: "AllReady", message: "people can chat" };
-  const message = `people can chat, but: ${partly.map(([, finding]) => finding.message).join("; ")}`;
-  return { status: "True", reason: "SomeReady", message };
+  const partly = parts.filter(([, { reason }]) => reason !== "AllReady").map(([, finding]) => finding);
+  const [one] = partly;
+  if (one === undefined) return { status: "True", reason: "AllReady", message: "people can chat" };
+  const message = `people can chat, but: ${partly.map((finding) => finding.message).join("; ")}`;
+  const reason = partly.every((finding) => finding.reason === one.reason) ? one.reason : "SomeReady";
+  return { status: "True", reason: one.status === "True" ? reason : "SomeReady", message };
 }
 
 function progress(parts: readonly Workload[]): Finding {
-  const moving = parts.filter(isProgressing).map(({ what }) => what);
+  const moving = parts.filter(isProgressing);
   if (moving.length === 0) return { status: "False", reason: "Settled", message: "all is as it should be" };
-  return { status: "True", reason: "Changing", message: `being brought up: ${moving.join(", ")}` };
+  const name = (part: Workload): string => {
+    const trouble = troubleOf(part);
+    return trouble === undefined ? part.what : `${part.what} (${trouble})`;
+  };
+  const stuck = moving.filter(isStuck).map(name);
+  if (stuck.length > 0)
+    return { status: "False", reason: "RolloutStuck", message: `not up in time: ${stuck.join(", ")}` };
+  return { status: "True", reason: "Changing", message: `being brought up: ${moving.map(name).join(", ")}` };
 }
 
 function success(problems: Seen["problems"]): Finding {
@@ -110,24 +124,27 @@ function success(problems: Seen["problems"]): Finding {
   };
 }
 
-/** The same for a ChatCluster that is left alone. */
+/**
+ * The same for a ChatCluster that is left alone: how its parts are is told, and that what it asks for since then is not
+ * done.
+ */
 export function describePaused(
   cluster: StoredChatCluster,
   before: ChatClusterStatus,
+  seen: Seen,
   now: Date,
 ): ChatClusterStatus {
-  const generation = cluster.metadata.generation ?? 0;
-  const conditions: Condition[] = (before.conditions ?? []).filter(({ type }) => type !== "Progressing");
-  const paused: Finding = {
-    status: "False",
-    reason: "Paused",
-    message: "spec.paused is true: nothing is changed until it is false again",
+  const { observedGeneration: _, conditions = [], ...parts } = describe(cluster, before, seen, now);
+  const success = before.conditions?.find(({ type }) => type === "ReconcileSuccess");
+  const message = "spec.paused is true: nothing is changed until it is false again";
+  const paused = new Map([["Progressing", { status: "False", reason: "Paused", message }]] as const);
+  return {
+    ...(before.observedGeneration !== undefined && { observedGeneration: before.observedGeneration }),
+    conditions: [
+      ...conditions.filter(({ type }) => type !== "Progressing" && type !== "ReconcileSuccess"),
+      ...conditionsOf(paused, before.conditions ?? [], cluster.metadata.generation ?? 0, now),
+      ...(success !== undefined ? [success] : []),
+    ],
+    ...parts,
   };
-  const [progressing] = conditionsOf(
-    new Map([["Progressing", paused]]),
-    before.conditions ?? [],
-    generation,
-    now,
-  );
-  return { ...before, conditions: [...conditions, progressing as Condition] };
 }

@@ -28,6 +28,7 @@ const well: Seen = {
   pods: [],
   desiredWorkers: 2,
   streams: undefined,
+  obstacle: undefined,
   problems: [],
 };
 const find = (status: ChatClusterStatus, type: ConditionType) =>
@@ -84,6 +85,70 @@ test("without Redis people can chat, and it is said", () => {
   expect(find(status, "Ready")).toMatchObject({ status: "True", reason: "SomeReady", message });
 });
 
+group("new chat servers that do not come up while the old ones serve", () => {
+  const pods = [
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "demo-server-x", labels: { "app.kubernetes.io/component": "server" } },
+      status: { containerStatuses: [{ state: { waiting: { reason: "ImagePullBackOff" } } }] },
+    },
+  ];
+  const rolling = (conditions: object[] = []): KubeObject => ({
+    ...workload(server.replicas),
+    status: {
+      ...(workload(server.replicas).status as object),
+      replicas: server.replicas + 1,
+      updatedReplicas: 1,
+      conditions,
+    },
+  });
+  const told = `${server.replicas} of ${server.replicas} chat servers ready, but new ones do not come up: demo-server-x: ImagePullBackOff`;
+
+  test("people can chat, but", () => {
+    const status = describeWith({ servers: rolling(), pods });
+    const ready = { status: "True", reason: "RolloutWaits", message: `people can chat, but: ${told}` };
+    expect(find(status, "Ready")).toMatchObject(ready);
+    expect(find(status, "ServersReady")).toMatchObject({ status: "True", message: told });
+    expect(find(status, "Progressing")).toMatchObject({
+      status: "True",
+      reason: "Changing",
+      message: "being brought up: chat servers (demo-server-x: ImagePullBackOff)",
+    });
+  });
+
+  test("they are stuck when their time is up", () => {
+    const type = "Progressing";
+    const conditions = [{ type, status: "False", reason: "ProgressDeadlineExceeded", message: "late" }];
+    const status = describeWith({ servers: rolling(conditions), pods });
+    expect(find(status, "Ready")).toMatchObject({ status: "True", reason: "RolloutStuck" });
+    expect(find(status, "Progressing")).toMatchObject({
+      status: "False",
+      reason: "RolloutStuck",
+      message: "not up in time: chat servers (demo-server-x: ImagePullBackOff)",
+    });
+  });
+
+  test("where another part is down as well, the reason is not the rollout", () => {
+    const status = describeWith({ servers: rolling(), redis: workload(1, 0), pods });
+    expect(find(status, "Ready")).toMatchObject({ reason: "SomeReady" });
+  });
+});
+
+test("what keeps NATS from coming up is told", () => {
+  const obstacle = { reason: "FailedCreate", message: "exceeded quota" };
+  const status = describeWith({ nats: workload(nats.replicas, 0), obstacle });
+  const message = `0 of ${nats.replicas} NATS nodes ready; exceeded quota`;
+  expect(find(status, "NATSReady")).toMatchObject({ status: "False", message });
+});
+
+test("a reason and a message that the CRD would refuse are made to fit", () => {
+  const problems = [{ reason: "Only nice pods!", message: "x".repeat(100_000) }];
+  const condition = find(describeWith({ problems }), "ReconcileSuccess");
+  expect(condition).toMatchObject({ reason: "Refused" });
+  expect(condition?.message.length).toBeLessThan(32_768);
+});
+
 test("what is refused is told", () => {
   const problems = [{ reason: "Forbidden", message: "exceeded quota" }];
   const condition = find(describeWith({ problems }), "ReconcileSuccess");
@@ -102,10 +167,24 @@ test("a condition keeps its time as long as its status stays", () => {
   expect(find(after, "ServersReady")).toMatchObject({ lastTransitionTime: "2026-01-02T03:04:05Z" });
 });
 
-test("one that is paused keeps its status and says that it is", () => {
-  const before = describeWith({});
-  const paused = describePaused(cluster, before, now);
-  expect(find(paused, "Ready")).toEqual(find(before, "Ready"));
-  expect(find(paused, "Progressing")).toMatchObject({ status: "False", reason: "Paused" });
-  expect(paused.conditions).toHaveLength(before.conditions?.length ?? 0);
+group("one that is paused", () => {
+  test("says so, and goes on to tell how its parts are", () => {
+    const before = describeWith({});
+    const later = { ...cluster, metadata: { ...cluster.metadata, generation: 8 } };
+    const paused = describePaused(later, before, { ...well, servers: workload(server.replicas, 0) }, now);
+    expect(find(paused, "Progressing")).toMatchObject({ status: "False", reason: "Paused" });
+    expect(find(paused, "Ready")).toMatchObject({ status: "False", reason: "ServersNotReady" });
+    expect(paused.servers?.readyReplicas).toBe(0);
+    expect(paused.conditions).toHaveLength(before.conditions?.length ?? 0);
+  });
+
+  test("does not claim to have done what its spec asks for", () => {
+    const problems = [{ reason: "Forbidden", message: "exceeded quota" }];
+    const before = describeWith({ problems });
+    const later = { ...cluster, metadata: { ...cluster.metadata, generation: 8 } };
+    const paused = describePaused(later, before, well, now);
+    expect(paused.observedGeneration).toBe(7);
+    expect(find(paused, "ReconcileSuccess")).toEqual(find(before, "ReconcileSuccess"));
+    expect(find(describePaused(later, {}, well, now), "ReconcileSuccess")).toBeUndefined();
+  });
 });
