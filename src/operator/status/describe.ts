@@ -58,7 +58,7 @@ export function describe(
   ];
   const endpoint = endpointOf(seen.service);
   const found = new Map<ConditionType, Finding>([
-    ["Ready", sum(readyParts, endpoint)],
+    ["Ready", sum(readyParts, seen.service, endpoint)],
     ...readyParts,
     ["Progressing", progress([nats, redis, servers, workers])],
     ["ReconcileSuccess", success(seen.problems)],
@@ -82,7 +82,11 @@ function natsReadiness(nats: Workload, { streams }: Seen): Finding {
   return { ...streams, status: "False" };
 }
 
-function sum(parts: readonly [ConditionType, Finding][], endpoint: string | undefined): Finding {
+function sum(
+  parts: readonly [ConditionType, Finding][],
+  service: KubeObject | undefined,
+  endpoint: string | undefined,
+): Finding {
   const missing = parts.filter(([type, { status }]) => type !== "RedisReady" && status !== "True");
   const [first] = missing;
   if (first !== undefined) {
@@ -90,7 +94,8 @@ function sum(parts: readonly [ConditionType, Finding][], endpoint: string | unde
     return { status: "False", reason: `${first[0].replace("Ready", "")}NotReady`, message };
   }
   if (endpoint === undefined) {
-    return { status: "False", reason: "NoAddress", message: "the load balancer has no address yet" };
+    const what = service === undefined ? "there is no Service" : "the load balancer has no address";
+    return { status: "False", reason: "NoAddress", message: `${what} yet` };
   }
   const partly = parts.filter(([, { reason }]) => reason !== "AllReady").map(([, finding]) => finding);
   const [one] = partly;
@@ -102,7 +107,7 @@ function sum(parts: readonly [ConditionType, Finding][], endpoint: string | unde
 
 function progress(parts: readonly Workload[]): Finding {
   const moving = parts.filter(isProgressing);
-  if (moving.length === 0) return { status: "False", reason: "Settled", message: "all is as it should be" };
+  if (moving.length === 0) return { status: "False", reason: "Settled", message: "nothing is under way" };
   const name = (part: Workload): string => {
     const trouble = troubleOf(part);
     return trouble === undefined ? part.what : `${part.what} (${trouble})`;

@@ -67,6 +67,7 @@ group("people can't chat", () => {
       `0 of ${server.replicas} chat servers ready`,
     ],
     ["without workers", { workers: workload(2, 0) }, "WorkersNotReady", "0 of 2 queue workers ready"],
+    ["without a Service", { service: undefined }, "NoAddress", "there is no Service yet"],
     [
       "without an address",
       { service: { ...well.service, status: {} } as KubeObject },
