@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { kubectlAs } from "../../kube/system/kubectl.ts";
+import { Applier } from "../../src/operator/applier.ts";
 import type { KubeApi } from "../../src/operator/kube/api.ts";
 import type { KubeObject } from "../../src/operator/kube/objects.ts";
 import { resources } from "../../src/operator/kube/resource.ts";
@@ -184,6 +185,29 @@ test("of one that is paused nothing is changed, and how it is goes on to be told
   await eventually(async () => {
     const { spec } = await api.get<KubeObject>(resources.deployments, named("paused-server"));
     expect(spec).toMatchObject({ replicas: 5 });
+  });
+});
+
+test("what was made a moment ago does not count as made again while the cache has not seen it", async () => {
+  const applier = new Applier(api);
+  const { signal } = new AbortController();
+  const { configMaps } = resources;
+  const wanted = (name: string, text = "a"): KubeObject => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: named(name),
+    data: { text },
+  });
+  expect(await applier.apply(configMaps, wanted("applied"), undefined, signal)).toBe("created");
+  expect(await applier.apply(configMaps, wanted("applied"), undefined, signal)).toBe("unchanged");
+  const seen = await api.get<KubeObject>(configMaps, named("applied"));
+  expect(await applier.apply(configMaps, wanted("applied", "b"), seen, signal)).toBe("changed");
+
+  const created = await applier.create(configMaps, wanted("created"), signal);
+  expect(await applier.apply(configMaps, wanted("created"), undefined, signal)).toBe("unchanged");
+  expect(await applier.apply(configMaps, wanted("created"), created, signal)).toBe("unchanged");
+  await expect(applier.create(configMaps, wanted("created", "b"), signal)).rejects.toMatchObject({
+    isAlreadyExists: true,
   });
 });
 
