@@ -80,7 +80,7 @@ export class Fleet {
 
   /** How many objects the ChatClusters should have, and which of them are not there, as `kind namespace/name`. */
   async compare(): Promise<{ objects: number; missing: string[] }> {
-    const options = { image: "", workers: 1, credentials: credentialsOf(undefined) };
+    const options = { mayFound: true, image: "", workers: 1, credentials: credentialsOf(undefined) };
     const wanted = this.clusters.flatMap((cluster) => objectsOf(cluster, options)).map(idOf);
     const found = new Set<string>();
     for (const resource of ownedResources) {

@@ -27,6 +27,14 @@ export class Applier {
     this.#api = api;
   }
 
+  /** Makes an object that must not be there yet. @throws KubeApiError `isAlreadyExists` where it is */
+  async create(resource: Resource, wanted: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    const marked = withAnnotation(wanted, hash(wanted));
+    const created = await this.#api.create<KubeObject>(resource, marked, { signal });
+    this.#outcomes.set(idOf(created), outcomeOf(marked, created));
+    return created;
+  }
+
   /** `existing`: the object as it was seen last, if it was. */
   async apply(
     resource: Resource,
@@ -42,8 +50,11 @@ export class Applier {
       return "unchanged";
     }
     const applied = await this.#api.apply(resource, marked, { signal });
-    this.#outcomes.set(idOf(applied), outcomeOf(marked, applied));
-    if (existing === undefined) return "created";
+    const outcome = outcomeOf(marked, applied);
+    const isKnown = this.#outcomes.get(idOf(applied)) === outcome;
+    this.#outcomes.set(idOf(applied), outcome);
+    // That it was made before has not been seen yet.
+    if (existing === undefined) return isKnown ? "unchanged" : "created";
     return contentOf(existing) === contentOf(applied) ? "unchanged" : "changed";
   }
 

@@ -27,6 +27,8 @@ export type CachesSettings = {
   readonly log: Log;
   /** Where to look; none for all. */
   readonly namespaces: readonly string[];
+  /** How long a watch may be silent before it is opened anew, in milliseconds. */
+  readonly silenceLimit?: number;
   /** Told the key of the ChatCluster that a change concerns. */
   readonly onChange: (key: string) => void;
   /** Told of an object that is gone. */
@@ -102,15 +104,17 @@ export class Caches {
   #watch<T extends KubeObject>(
     settings: Pick<ListWatchSettings<T>, "resource" | "labelSelector" | "onChange" | "reduce" | "groupOf">,
   ): ListWatch<T>[] {
-    const { api, log, namespaces } = this.#settings;
+    const { api, log, namespaces, silenceLimit } = this.#settings;
+    const limits = silenceLimit === undefined ? {} : { silenceLimit };
     const places = namespaces.length === 0 ? [undefined] : namespaces;
-    return places.map((namespace) => new ListWatch<T>({ api, log, namespace, ...settings }));
+    return places.map((namespace) => new ListWatch<T>({ api, log, namespace, ...limits, ...settings }));
   }
 }
 
 /** A pod's spec is most of it, and its owner's template says the same. */
-function withoutSpec({ spec: _, ...pod }: KubeObject): KubeObject {
-  return pod as KubeObject;
+function withoutSpec({ spec, ...pod }: KubeObject): KubeObject {
+  const { nodeName } = (spec ?? {}) as { nodeName?: string };
+  return { ...(pod as KubeObject), spec: { nodeName } };
 }
 
 /** The key of the ChatCluster that a pod belongs to. */

@@ -26,6 +26,8 @@ export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" 
   readonly requestsPerSecond: number;
   readonly registry: Registry;
   readonly credentials: Credentials;
+  /** How long a watch may be silent before it is opened anew, in milliseconds. */
+  readonly silenceLimit?: number;
 };
 
 const controllerName = "chatcluster";
@@ -72,8 +74,9 @@ export class Operator {
       api: this.#api,
       log,
       namespaces,
+      ...(settings.silenceLimit !== undefined && { silenceLimit: settings.silenceLimit }),
       onChange: (key) => this.#controller.queue.add(key),
-      onGone: (object) => applier.forget(object),
+      onGone: (object) => reconciler.forget(object),
     });
     this.#lag = new LagWatch({
       metrics: lagMetrics(registry),

@@ -1,6 +1,7 @@
 import { roomsStream } from "../chat/subjects.ts";
 import type { ChatClusterStatus } from "../cluster/chat-cluster.ts";
 import type { Credentials } from "../cluster/credentials.ts";
+import { consumersOf } from "../cluster/streams.ts";
 import type { Log } from "../platform/log.ts";
 import type { Applier } from "./applier.ts";
 import type { Caches, WatchedChatCluster } from "./caches.ts";
@@ -12,16 +13,21 @@ import { type KubeObject, keyOf, nameOfKey } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
 import type { LagWatch } from "./lag/lag-watch.ts";
 import type { NatsError, ProvidedNats } from "./nats/provide.ts";
-import { credentialsOf, credentialsSecret } from "./resources/credentials.ts";
+import { lookAgain, Obstacles } from "./obstacles.ts";
+import { CredentialsError, credentialsOf, credentialsSecret } from "./resources/credentials.ts";
+import { componentLabel } from "./resources/metadata.ts";
 import { nameOf, natsNodes } from "./resources/names.ts";
 import { startFiles } from "./resources/nats-start.ts";
 import { objectsOf } from "./resources/objects.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 import { stableText } from "./stable-text.ts";
+import { type ChangedObject, objectsText, streamsText } from "./status/changes.ts";
 import type { Problem } from "./status/conditions.ts";
 import { describe, describePaused, type Seen } from "./status/describe.ts";
-import type { SeenLag } from "./status/lag.ts";
+import { pausedLag, type SeenLag } from "./status/lag.ts";
+import { newsOf, troublesOf } from "./status/news.ts";
 import { countsOf, readiness } from "./status/workload.ts";
+import { Troubles } from "./troubles.ts";
 import { claimOf, claimSizeOf, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
 import { workersOf } from "./workers.ts";
 
@@ -52,14 +58,29 @@ const retry = 2000;
 /** What was seen of NATS last, and of what it was made. */
 type SeenNats = { readonly of: string; readonly at: number; readonly provided: ProvidedNats };
 
+/** What came of making all that there is to be. */
+type Provided = Pick<Seen, "streams" | "lag"> & { readonly volumesGrow?: boolean };
+
 /** Makes the objects of a ChatCluster be as its spec says, one step after the other, and says how it is. */
 export class Reconciler {
   readonly #settings: ReconcilerSettings;
   /** By key of a ChatCluster. */
   readonly #nats = new Map<string, SeenNats>();
+  /** By key of a ChatCluster, the status that was written last, which the cache may not have seen yet. */
+  readonly #written = new Map<string, { readonly uid: string; readonly status: ChatClusterStatus }>();
+  readonly #troubles: Troubles;
+  readonly #obstacles: Obstacles;
 
   constructor(settings: ReconcilerSettings) {
     this.#settings = settings;
+    this.#troubles = new Troubles(settings.events);
+    this.#obstacles = new Obstacles(settings.api);
+  }
+
+  /** An object that belonged to a ChatCluster is gone. */
+  forget(object: KubeObject): void {
+    this.#settings.applier.forget(object);
+    this.#obstacles.forget(object);
   }
 
   readonly reconcile = async (key: string, signal: AbortSignal): Promise<Outcome> => {
@@ -68,51 +89,99 @@ export class Reconciler {
     // What belongs to it goes with it (owner references).
     if (wished === undefined || wished.metadata.deletionTimestamp !== undefined) {
       this.#nats.delete(key);
+      this.#written.delete(key);
+      this.#troubles.forget(key);
       void lag.forget(key);
       return {};
     }
-    if (wished.spec.paused) {
+    const before = this.#statusOf(wished);
+    const { cluster, refused } = withoutShrinking(wished, before);
+    const workers = workersOf(cluster, this.#get(cluster, "Deployment", "worker"));
+    if (cluster.spec.paused) {
       void lag.forget(key);
-      await this.#report(wished, describePaused(wished, wished.status ?? {}, new Date()), signal);
+      const provided = { streams: notLookedAt(before), lag: pausedLag };
+      const seen = await this.#look(cluster, workers, provided, [], signal);
+      await this.#report(cluster, describePaused(cluster, before, seen, new Date()), signal);
       return {};
     }
-    const { cluster, refused } = withoutShrinking(wished);
-    await this.#noteTarget(cluster, signal);
-    const credentials = await this.#credentials(cluster, signal);
-    const desiredWorkers = workersOf(cluster, this.#get(cluster, "Deployment", "worker"));
-    const { problems, volumesGrow } = await this.#apply(cluster, credentials, desiredWorkers, signal);
-    const streams = await this.#provideNats(cluster, credentials, signal);
-    const { members, present, growing, isSettled = false } = this.#nats.get(key)?.provided ?? {};
-    if (refused !== undefined)
-      this.#settings.events.record(cluster, "Warning", refused.reason, refused.message);
-    const seen: Seen = {
-      nats: this.#get(cluster, "StatefulSet", "nats"),
+    const problems: Problem[] = [];
+    const provided = await this.#provide(cluster, workers, problems, signal);
+    const seen = await this.#look(cluster, workers, provided, [...refused, ...problems], signal);
+    const status = describe(cluster, before, seen, new Date());
+    await this.#report(cluster, status, signal);
+    this.#troubles.tell(cluster, troublesOf(seen, status));
+    // The queue tries again, each time a little later.
+    const [problem] = problems;
+    if (problem !== undefined) throw new Error(problem.message);
+    // Nobody watches the Events that say what keeps NATS from coming up.
+    if (provided.streams?.reason === natsNotReady.reason) return { again: lookAgain };
+    const isSettled = provided.streams === undefined && this.#nats.get(key)?.provided.isSettled;
+    return { again: isSettled && !provided.volumesGrow ? resync : retry };
+  };
+
+  /** Makes all that there is to be. What is refused is put to the problems. */
+  async #provide(
+    cluster: WatchedChatCluster,
+    workers: number,
+    problems: Problem[],
+    signal: AbortSignal,
+  ): Promise<Provided> {
+    const changes: Changes = { created: [], changed: [] };
+    try {
+      await this.#noteTarget(cluster, signal);
+      const credentials = await attempt("Secret", nameOf(cluster, "credentials"), problems, () =>
+        this.#credentials(cluster, changes, signal),
+      );
+      if (credentials === undefined) {
+        return { streams: notLookedAt(this.#statusOf(cluster)), lag: undefined };
+      }
+      const volumesGrow = await this.#apply(cluster, credentials, workers, changes, problems, signal);
+      const streams = await this.#provideNats(cluster, credentials, signal);
+      return { streams, lag: this.#lag(cluster, credentials, streams), volumesGrow };
+    } finally {
+      const { events } = this.#settings;
+      const { created, changed } = changes;
+      if (created.length > 0) events.record(cluster, "Normal", "Created", `created ${objectsText(created)}`);
+      if (changed.length > 0) events.record(cluster, "Normal", "Updated", `changed ${objectsText(changed)}`);
+    }
+  }
+
+  /** Nodes that NATS was told to have are known as such before there are any: from then on they may have votes. */
+  async #noteTarget(cluster: WatchedChatCluster, signal: AbortSignal): Promise<void> {
+    const before = this.#statusOf(cluster);
+    const target = cluster.spec.nats.replicas;
+    if (before.nats?.target === target) return;
+    await this.#report(cluster, { ...before, nats: { ...before.nats, target } }, signal);
+  }
+
+  async #look(
+    cluster: WatchedChatCluster,
+    desiredWorkers: number,
+    { streams, lag }: Provided,
+    problems: readonly Problem[],
+    signal: AbortSignal,
+  ): Promise<Seen> {
+    const { caches } = this.#settings;
+    const pods = caches.podsOf(cluster);
+    const nats = this.#get(cluster, "StatefulSet", "nats");
+    const natsPods = pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === "nats");
+    const { members, present, growing } = this.#nats.get(keyOf(cluster.metadata))?.provided ?? {};
+    return {
+      nats,
       redis: this.#get(cluster, "Deployment", "redis"),
       servers: this.#get(cluster, "Deployment", "server"),
       workers: this.#get(cluster, "Deployment", "worker"),
       service: this.#get(cluster, "Service", "server"),
-      pods: caches.podsOf(cluster),
+      pods,
       desiredWorkers,
-      natsMembers: members ?? cluster.status?.nats?.members,
+      natsMembers: members ?? this.#statusOf(cluster).nats?.members,
       natsPresent: streams === undefined ? present : undefined,
       streams,
       growing,
-      lag: this.#lag(cluster, credentials, streams),
-      problems: refused === undefined ? problems : [refused, ...problems],
+      lag,
+      obstacle: await this.#obstacles.find(nats, natsPods, signal),
+      problems,
     };
-    await this.#report(cluster, describe(cluster, cluster.status ?? {}, seen, new Date()), signal);
-    // The queue tries again, each time a little later.
-    const [problem] = problems;
-    if (problem !== undefined) throw new Error(problem.message);
-    return { again: streams === undefined && isSettled && !volumesGrow ? resync : retry };
-  };
-
-  /** Nodes that NATS was told to have are known as such before there are any: from then on they may have votes. */
-  async #noteTarget(cluster: WatchedChatCluster, signal: AbortSignal): Promise<void> {
-    const { status = {}, spec } = cluster;
-    if (status.nats?.target === spec.nats.replicas) return;
-    const nats = { replicas: 0, readyReplicas: 0, ...status.nats, target: spec.nats.replicas };
-    await this.#writeStatus(cluster, { ...status, nats }, signal);
   }
 
   #get(
@@ -125,41 +194,38 @@ export class Reconciler {
   }
 
   /** Those in the Secret. It is made once; whoever was quicker has made the right one. */
-  async #credentials(cluster: WatchedChatCluster, signal: AbortSignal): Promise<Credentials> {
-    const { api } = this.#settings;
+  async #credentials(
+    cluster: WatchedChatCluster,
+    changes: Changes,
+    signal: AbortSignal,
+  ): Promise<Credentials> {
+    const { api, applier } = this.#settings;
     const known = this.#get(cluster, "Secret", "credentials");
     if (known !== undefined) return credentialsOf(known);
     const wanted = credentialsSecret(cluster, credentialsOf(undefined));
     try {
-      return credentialsOf(await api.create<KubeObject>(resources.secrets, wanted, { signal }));
+      const created = await applier.create(resources.secrets, wanted, signal);
+      changes.created.push(nameIn(created));
+      return credentialsOf(created);
     } catch (error) {
       if (!(error instanceof KubeApiError) || !error.isAlreadyExists) throw error;
       return credentialsOf(await api.get<KubeObject>(resources.secrets, wanted.metadata, { signal }));
     }
   }
 
-  /** Applies all objects, also those behind one that is refused. */
+  /** Applies all objects, also those behind one that is refused; whether a volume is still to grow. */
   async #apply(
     cluster: WatchedChatCluster,
     credentials: Credentials,
     workers: number,
+    changes: Changes,
+    problems: Problem[],
     signal: AbortSignal,
-  ): Promise<{ problems: Problem[]; volumesGrow: boolean }> {
+  ): Promise<boolean> {
     const { api, applier, caches, events, image } = this.#settings;
-    const problems: Problem[] = [];
-    /** What is refused for a reason (a quota, a field that can't change) is no matter of the other objects. */
-    const attempt = async (work: () => Promise<void>): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        if (!(error instanceof KubeApiError) || error.code < 400 || error.code >= 500) throw error;
-        events.record(cluster, "Warning", "Refused", error.message);
-        problems.push({ reason: error.reason, message: error.message });
-      }
-    };
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const claims = await smallClaims(api, cluster, nats, signal);
-    await attempt(async () => {
+    await attempt("Volumes of", nameOf(cluster, "nats"), problems, async () => {
       const grown = await growVolumes(api, cluster, claims, signal);
       if (grown.length > 0) events.record(cluster, "Normal", "VolumesGrow", `growing ${grown.join(", ")}`);
     });
@@ -172,15 +238,13 @@ export class Reconciler {
       ...(volumeBytes !== undefined && { volumeBytes }),
     };
     for (const wanted of objectsOf(cluster, options)) {
-      await attempt(async () => {
+      await attempt(wanted.kind, wanted.metadata.name, problems, async () => {
         const existing = caches.get(wanted.kind, wanted.metadata);
         const applied = await applier.apply(resourceOf(wanted), wanted, existing, signal);
-        if (applied === "unchanged") return;
-        const reason = applied === "created" ? "Created" : "Updated";
-        events.record(cluster, "Normal", reason, `${wanted.kind} ${wanted.metadata.name} was ${applied}`);
+        if (applied !== "unchanged") changes[applied].push(nameIn(wanted));
       });
     }
-    return { problems, volumesGrow: volumeBytes !== undefined };
+    return volumeBytes !== undefined;
   }
 
   /**
@@ -189,7 +253,7 @@ export class Reconciler {
    */
   async #mayFound(cluster: WatchedChatCluster, signal: AbortSignal): Promise<boolean> {
     if (cluster.spec.nats.replicas === 1) return true;
-    if (cluster.status?.nats?.members !== undefined) return false;
+    if (this.#statusOf(cluster).nats?.members !== undefined) return false;
     const decided = this.#get(cluster, "Secret", "nats")?.data as Record<string, string> | undefined;
     if (decided !== undefined) return startFiles.founderName in decided;
     // An earlier ChatCluster of this name has left volumes. They know their cluster.
@@ -205,14 +269,13 @@ export class Reconciler {
     credentials: Credentials,
     signal: AbortSignal,
   ): Promise<Problem | undefined> {
-    const { events, provideNats } = this.#settings;
     const key = keyOf(cluster.metadata);
     const last = this.#nats.get(key);
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const wanted = cluster.spec.nats.replicas;
     // One that is ready can tell of the others.
     if (readiness({ what: "NATS nodes", object: nats, wanted, needed: 1, pods: [] }).status !== "True") {
-      return { reason: "NATSNotReady", message: "the streams wait for NATS" };
+      return natsNotReady;
     }
     const of = JSON.stringify([
       cluster.metadata.uid,
@@ -224,41 +287,33 @@ export class Reconciler {
     ]);
     if (last?.of === of && last.provided.isSettled && performance.now() - last.at < resync) return undefined;
     try {
-      const provided = await provideNats(cluster, credentials, signal);
+      const provided = await this.#settings.provideNats(cluster, credentials, signal);
       this.#nats.set(key, { of, at: performance.now(), provided });
       this.#tellOfNats(cluster, provided);
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
       const { reason = "StreamsFailed", message } = error as Partial<NatsError> & Error;
-      if (reason !== "NATSBusy") events.record(cluster, "Warning", reason, message);
       return { reason, message };
     }
   }
 
   #tellOfNats(cluster: WatchedChatCluster, { created, updated, removed }: ProvidedNats): void {
     const { events } = this.#settings;
+    const consumers = new Set(consumersOf(cluster.spec).map(({ durable_name }) => durable_name));
+    const isConsumer = (name: string): boolean => consumers.has(name);
     if (created.length > 0)
-      events.record(cluster, "Normal", "StreamsCreated", `created ${created.join(", ")}`);
+      events.record(cluster, "Normal", "StreamsCreated", `created ${streamsText(created, isConsumer)}`);
     if (updated.length > 0)
-      events.record(cluster, "Normal", "StreamsUpdated", `updated ${updated.join(", ")}`);
+      events.record(cluster, "Normal", "StreamsUpdated", `changed ${streamsText(updated, isConsumer)}`);
     for (const node of removed) {
       const message = `NATS node ${node} is gone for good and has no vote any more; its copies are made anew on others`;
       events.record(cluster, "Warning", "NATSNodeRemoved", message);
     }
-    if (cluster.status?.nats?.members !== undefined && created.includes(roomsStream)) {
+    if (this.#statusOf(cluster).nats?.members !== undefined && created.includes(roomsStream)) {
       const message = `stream ${roomsStream} was gone and was made anew, empty: NATS has lost its volumes`;
       events.record(cluster, "Warning", "MessagesLost", message);
     }
-  }
-
-  async #writeStatus(
-    { apiVersion, kind, metadata: { namespace, name } }: WatchedChatCluster,
-    status: ChatClusterStatus,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const object = { apiVersion, kind, metadata: { namespace, name }, status };
-    await this.#settings.api.apply(resources.chatClusters, object, { subresource: "status", signal });
   }
 
   /** Begins to measure the lag when the streams are there, and goes on while NATS comes and goes. */
@@ -278,40 +333,78 @@ export class Reconciler {
     return streams === undefined || lag.isFollowed(key) ? lag.shown(key) : streams;
   }
 
+  #statusOf({ metadata, status = {} }: WatchedChatCluster): ChatClusterStatus {
+    const written = this.#written.get(keyOf(metadata));
+    return written?.uid === metadata.uid ? written.status : status;
+  }
+
   /** Writes the status where it says something new. */
   async #report(cluster: WatchedChatCluster, status: ChatClusterStatus, signal: AbortSignal): Promise<void> {
-    const { events } = this.#settings;
+    const { api, events } = this.#settings;
     if (stableText(status) === stableText(cluster.status ?? {})) return;
-    await this.#writeStatus(cluster, status, signal);
-    const ready = (of: ChatClusterStatus) => of.conditions?.find(({ type }) => type === "Ready");
-    const [was, is] = [ready(cluster.status ?? {}), ready(status)];
-    if (is !== undefined && was?.status !== is.status && (was !== undefined || is.status === "True")) {
-      events.record(
-        cluster,
-        is.status === "True" ? "Normal" : "Warning",
-        is.status === "True" ? "Ready" : "NotReady",
-        is.message,
-      );
+    const { apiVersion, kind, metadata } = cluster;
+    const { namespace, name, uid } = metadata;
+    const before = this.#statusOf(cluster);
+    await api.apply(
+      resources.chatClusters,
+      { apiVersion, kind, metadata: { namespace, name }, status },
+      { subresource: "status", signal },
+    );
+    this.#written.set(keyOf(metadata), { uid, status });
+    for (const { type, reason, message } of newsOf(before, status)) {
+      events.record(cluster, type, reason, message);
     }
   }
 }
 
+/** Objects that were made or changed. */
+type Changes = Record<"created" | "changed", ChangedObject[]>;
+
+const nameIn = ({ kind, metadata: { name } }: KubeObject): ChangedObject => ({ kind, name });
+
+/** What is refused for a reason (a quota, a field that can't change) is no matter of the other objects. */
+async function attempt<T>(
+  kind: string,
+  name: string,
+  problems: Problem[],
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CredentialsError) {
+      problems.push({ reason: "CredentialsUnusable", message: error.message });
+    } else if (error instanceof KubeApiError && error.isRefusal) {
+      problems.push({ reason: error.reason, message: `${kind} ${name}: ${error.answer}` });
+    } else throw error;
+    return undefined;
+  }
+}
+
+const natsNotReady: Problem = { reason: "NATSNotReady", message: "the streams wait for NATS" };
+
 /** NATS nodes cannot become fewer yet: the votes and copies of those that went would be missed. */
-function withoutShrinking(wished: WatchedChatCluster): {
-  readonly cluster: WatchedChatCluster;
-  readonly refused?: Problem;
-} {
-  const { spec, status } = wished;
+function withoutShrinking(
+  wished: WatchedChatCluster,
+  { nats }: ChatClusterStatus,
+): { readonly cluster: WatchedChatCluster; readonly refused: readonly Problem[] } {
+  const { spec } = wished;
   const wanted = spec.nats.replicas;
-  const replicas = Math.max(wanted, status?.nats?.target ?? 0);
-  if (replicas === wanted) return { cluster: wished };
+  const replicas = Math.max(wanted, nats?.target ?? 0);
+  if (replicas === wanted) return { cluster: wished, refused: [] };
   const message =
     `spec.nats.replicas is ${wanted}, but NATS has ${replicas} nodes, and cannot become smaller: ` +
     `they stay ${replicas}, until spec.nats.replicas is ${replicas} again`;
   return {
     cluster: { ...wished, spec: { ...spec, nats: { ...spec.nats, replicas } } },
-    refused: { reason: "CannotShrink", message },
+    refused: [{ reason: "CannotShrink", message }],
   };
+}
+
+/** Streams that nobody looks at stay as they were. */
+function notLookedAt({ conditions = [] }: ChatClusterStatus): Problem | undefined {
+  const wasReady = conditions.some(({ type, status }) => type === "NATSReady" && status === "True");
+  return wasReady ? undefined : { reason: "NotLookedAt", message: "nobody looks after the streams" };
 }
 
 function resourceOf({ kind }: KubeObject): Resource {

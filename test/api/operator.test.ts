@@ -1,20 +1,14 @@
 import { readFileSync } from "node:fs";
-import { AppsV1Api, CoreV1Api, CustomObjectsApi, KubeConfig, loadYaml } from "@kubernetes/client-node";
-import { Registry } from "prom-client";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { kubectlAs } from "../../kube/system/kubectl.ts";
-import { Credentials } from "../../src/operator/kube/credentials.ts";
-import { natsUrl } from "../../src/operator/nats-url.ts";
-import { Operator } from "../../src/operator/operator.ts";
-import { createLog } from "../../src/platform/log.ts";
+import { AppsV1Api, CoreV1Api, CustomObjectsApi, loadYaml } from "@kubernetes/client-node";
+import type { Registry } from "prom-client";
+import { beforeAll, expect, test } from "vitest";
 import { defineChatClusters, runControlPlane, type TestControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
-import { settledNats } from "../support/settled-nats.ts";
+import { runOperator } from "../support/test-operator.ts";
 
 /** The operator against a real API server, without nodes: what it makes of a ChatCluster, and keeps so. */
 let controlPlane: TestControlPlane;
-let operator: Operator;
-const registry = new Registry();
+let registry: Registry;
 let apps: AppsV1Api;
 let core: CoreV1Api;
 let custom: CustomObjectsApi;
@@ -30,35 +24,8 @@ beforeAll(async () => {
   apps = controlPlane.client(AppsV1Api);
   core = controlPlane.client(CoreV1Api);
   custom = controlPlane.client(CustomObjectsApi);
-  operator = new Operator({
-    namespaces: [],
-    image: "ghcr.io/disroom/disroom:0.1.0",
-    concurrency: 4,
-    leaderElection: true,
-    leaseNamespace: "disroom-system",
-    leaseName: "disroom-operator",
-    identity: "test",
-    requestsPerSecond: 100,
-    registry,
-    log: createLog("operator", "silent"),
-    credentials: await asOperator(),
-    provideNats: settledNats,
-    natsUrl,
-  });
-  await operator.run();
+  registry = await runOperator(controlPlane, { leaderElection: true, requestsPerSecond: 100 });
 });
-afterAll(() => operator?.stop());
-
-/** What the operator is allowed to do where it is installed, and no more. */
-async function asOperator(): Promise<Credentials> {
-  const kubectl = (...args: string[]): Promise<string> => kubectlAs(controlPlane.kubeconfig, ...args);
-  await kubectl("apply", "--server-side", "--filename=deploy/operator.yaml");
-  const token = await kubectl("--namespace=disroom-system", "create", "token", "disroom-operator");
-  const config = new KubeConfig();
-  config.loadFromFile(controlPlane.kubeconfig);
-  config.users = config.users.map(({ name }) => ({ name, token: token.trim() }));
-  return new Credentials(() => config);
-}
 
 type Cluster = {
   metadata: { uid: string; resourceVersion: string };
@@ -221,24 +188,6 @@ test("one that is paused is left alone until it goes on", async () => {
     body: [{ op: "replace", path: "/spec/paused", value: false }],
   });
   await eventually(() => apps.readNamespacedDeployment(deployment));
-});
-
-test("one that is deleted takes all its objects with it", async () => {
-  await create("gone");
-  const place = { namespace: "default", labelSelector: "app.kubernetes.io/instance=gone" };
-  await eventually(async () =>
-    expect(await condition("gone", "ReconcileSuccess")).toMatchObject({ status: "True" }),
-  );
-  await custom.deleteNamespacedCustomObject({ ...chatClusters, name: "gone" });
-  await eventually(
-    async () => {
-      expect((await apps.listNamespacedDeployment(place)).items).toEqual([]);
-      expect((await apps.listNamespacedStatefulSet(place)).items).toEqual([]);
-      expect((await core.listNamespacedSecret(place)).items).toEqual([]);
-      expect((await core.listNamespacedService(place)).items).toEqual([]);
-    },
-    { milliseconds: 60_000 },
-  );
 });
 
 test("what a quota refuses is told, and the others go on", async () => {

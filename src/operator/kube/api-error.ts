@@ -15,6 +15,8 @@ export class KubeApiError extends Error {
   /** The HTTP status; 0 where there was no answer. */
   readonly code: number;
   readonly reason: string;
+  /** What was answered, without what was asked. */
+  readonly answer: string;
   /** How long the API server wants to be left alone, in milliseconds. */
   readonly retryAfter: number | undefined;
 
@@ -23,13 +25,21 @@ export class KubeApiError extends Error {
     {
       code = 0,
       reason,
+      answer = message,
       retryAfter,
       cause,
-    }: { code?: number; reason: string; retryAfter?: number | undefined; cause?: unknown },
+    }: {
+      code?: number;
+      reason: string;
+      answer?: string;
+      retryAfter?: number | undefined;
+      cause?: unknown;
+    },
   ) {
     super(message, cause === undefined ? {} : { cause });
     this.code = code;
     this.reason = reason;
+    this.answer = answer;
     this.retryAfter = retryAfter;
   }
 
@@ -41,14 +51,13 @@ export class KubeApiError extends Error {
   static ofAnswer(request: string, code: number, body: string, retryAfterHeader?: string): KubeApiError {
     const status = parseStatus(body);
     const seconds = Number(retryAfterHeader ?? status?.details?.retryAfterSeconds ?? Number.NaN);
-    return new KubeApiError(
-      `${request}: ${status?.message || firstLine(body) || "no reason given"} (${code})`,
-      {
-        code,
-        reason: status?.reason || reasonOfCode(code),
-        retryAfter: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined,
-      },
-    );
+    const answer = status?.message || firstLine(body) || "no reason given";
+    return new KubeApiError(`${request}: ${answer} (${code})`, {
+      code,
+      reason: status?.reason || reasonOfCode(code),
+      answer,
+      retryAfter: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined,
+    });
   }
 
   static ofStatus(request: string, status: Status): KubeApiError {
@@ -87,11 +96,19 @@ export class KubeApiError extends Error {
     return this.code === 422 || this.code === 400;
   }
 
+  /** The API server has understood what is asked and will not do it, now or in a moment. */
+  get isRefusal(): boolean {
+    return this.code >= 400 && !passing.has(this.code);
+  }
+
   /** Nobody answered, or only a part came. */
   get isNoAnswer(): boolean {
     return this.code === 0;
   }
 }
+
+/** Not logged in (a token has just ended), too many requests, and nobody behind whoever answers. */
+const passing: ReadonlySet<number> = new Set([401, 429, 502, 503, 504]);
 
 function parseStatus(body: string): Status | undefined {
   try {

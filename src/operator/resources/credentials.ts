@@ -17,14 +17,17 @@ export const credentialKeys = {
  */
 export const natsUsers = { clients: "disroom", routes: "routes", system: "system" } as const;
 
-/** The credentials in a Secret that exists. Throws an Error that says which one is missing or cannot stand in a URL. */
+/** A Secret that somebody has broken. */
+export class CredentialsError extends Error {}
+
+/** The credentials in a Secret that exists. @throws CredentialsError says which one is missing or cannot stand in a URL */
 export function readCredentials(secret: KubeObject): Credentials {
   const data = (secret.data ?? {}) as Readonly<Record<string, string>>;
   const read = (key: string): string => {
     const password = Buffer.from(data[key] ?? "", "base64").toString();
     // Passwords become part of URLs where nothing could escape them.
     if (!/^[\w~.-]+$/.test(password)) {
-      throw new Error(
+      throw new CredentialsError(
         `Secret ${secret.metadata.name}: ${key} must be a password of letters, digits and the characters - . _ ~`,
       );
     }

@@ -5,8 +5,8 @@ import { componentLabel, selectorText } from "../resources/metadata.ts";
 import type { StoredChatCluster } from "../resources/options.ts";
 import { type ConditionType, conditionsOf, type Finding, type Problem } from "./conditions.ts";
 import { endpointOf } from "./endpoint.ts";
-import { lagFields, lagFinding, pausedLag, type SeenLag, withoutLag } from "./lag.ts";
-import { countsOf, isProgressing, readiness, type Workload } from "./workload.ts";
+import { lagFields, lagFinding, type SeenLag } from "./lag.ts";
+import { countsOf, isProgressing, isStuck, readiness, troubleOf, type Workload } from "./workload.ts";
 
 /** What is known of the parts of a ChatCluster. */
 export type Seen = {
@@ -27,6 +27,8 @@ export type Seen = {
   readonly growing: string | undefined;
   /** What waits to be stored. */
   readonly lag: SeenLag;
+  /** What keeps NATS nodes from coming up, where only Events tell. */
+  readonly obstacle: Problem | undefined;
   /** What could not be made as it should be. */
   readonly problems: readonly Problem[];
 };
@@ -52,7 +54,10 @@ export function describe(
   const voting = quorum(seen.natsMembers ?? replicas);
   // Nodes vote before Kubernetes has noticed that they are ready.
   const natsNeeded = (seen.natsPresent ?? 0) >= voting ? 1 : voting;
-  const nats = workload("NATS nodes", "nats", seen.nats, replicas, natsNeeded);
+  const nats = {
+    ...workload("NATS nodes", "nats", seen.nats, replicas, natsNeeded),
+    obstacle: seen.obstacle?.message,
+  };
   const redis = workload("Redis servers", "redis", seen.redis, 1, 1);
   const servers = workload("chat servers", "server", seen.servers, spec.server.replicas, 1);
   const workers = workload("queue workers", "worker", seen.workers, seen.desiredWorkers, 1);
@@ -65,9 +70,9 @@ export function describe(
   ];
   const endpoint = endpointOf(seen.service);
   const unknownLag = lagFinding(seen.lag, before);
-  const measured = lagFields(seen.lag, before);
+  const lag = lagFields(seen.lag, before);
   const found = new Map<ConditionType, Finding>([
-    ["Ready", sum(readyParts, endpoint)],
+    ["Ready", sum(readyParts, seen.service, endpoint)],
     ...readyParts,
     ...(unknownLag === undefined ? [] : [["LagUnknown", unknownLag] as const]),
     ["Progressing", progress([nats, redis, servers, workers], seen.growing)],
@@ -84,8 +89,8 @@ export function describe(
       ...(seen.natsMembers !== undefined && { members: seen.natsMembers }),
     },
     redis: { readyReplicas: countsOf(redis).readyReplicas },
-    servers: { ...countsOf(servers), ...measured.servers, selector: selectorText(cluster, "server") },
-    workers: { ...countsOf(workers), desired: seen.desiredWorkers, ...measured.workers },
+    servers: { ...countsOf(servers), ...lag.servers, selector: selectorText(cluster, "server") },
+    workers: { ...countsOf(workers), desired: seen.desiredWorkers, ...lag.workers },
   };
 }
 
@@ -97,7 +102,11 @@ function natsReadiness(nats: Workload, { streams }: Seen): Finding {
   return { reason: streams.reason, message, status: "False" };
 }
 
-function sum(parts: readonly [ConditionType, Finding][], endpoint: string | undefined): Finding {
+function sum(
+  parts: readonly [ConditionType, Finding][],
+  service: KubeObject | undefined,
+  endpoint: string | undefined,
+): Finding {
   const missing = parts.filter(([type, { status }]) => type !== "RedisReady" && status !== "True");
   const [first] = missing;
   if (first !== undefined) {
@@ -105,19 +114,29 @@ function sum(parts: readonly [ConditionType, Finding][], endpoint: string | unde
     return { status: "False", reason: `${first[0].replace("Ready", "")}NotReady`, message };
   }
   if (endpoint === undefined) {
-    return { status: "False", reason: "NoAddress", message: "the load balancer has no address yet" };
+    const what = service === undefined ? "there is no Service" : "the load balancer has no address";
+    return { status: "False", reason: "NoAddress", message: `${what} yet` };
   }
-  const partly = parts.filter(([, { status, reason }]) => status !== "True" || reason === "SomeReady");
-  if (partly.length === 0) return { status: "True", reason: "AllReady", message: "people can chat" };
-  const message = `people can chat, but: ${partly.map(([, finding]) => finding.message).join("; ")}`;
-  return { status: "True", reason: "SomeReady", message };
+  const partly = parts.filter(([, { reason }]) => reason !== "AllReady").map(([, finding]) => finding);
+  const [one] = partly;
+  if (one === undefined) return { status: "True", reason: "AllReady", message: "people can chat" };
+  const message = `people can chat, but: ${partly.map((finding) => finding.message).join("; ")}`;
+  const reason = partly.every((finding) => finding.reason === one.reason) ? one.reason : "SomeReady";
+  return { status: "True", reason: one.status === "True" ? reason : "SomeReady", message };
 }
 
 function progress(parts: readonly Workload[], growing: string | undefined): Finding {
-  const moving = parts.filter(isProgressing).map(({ what }) => what);
+  const moving = parts.filter(isProgressing);
   if (growing !== undefined) return { status: "True", reason: "NATSGrows", message: growing };
-  if (moving.length === 0) return { status: "False", reason: "Settled", message: "all is as it should be" };
-  return { status: "True", reason: "Changing", message: `being brought up: ${moving.join(", ")}` };
+  if (moving.length === 0) return { status: "False", reason: "Settled", message: "nothing is under way" };
+  const name = (part: Workload): string => {
+    const trouble = troubleOf(part);
+    return trouble === undefined ? part.what : `${part.what} (${trouble})`;
+  };
+  const stuck = moving.filter(isStuck).map(name);
+  if (stuck.length > 0)
+    return { status: "False", reason: "RolloutStuck", message: `not up in time: ${stuck.join(", ")}` };
+  return { status: "True", reason: "Changing", message: `being brought up: ${moving.map(name).join(", ")}` };
 }
 
 function success(problems: Seen["problems"]): Finding {
@@ -131,25 +150,27 @@ function success(problems: Seen["problems"]): Finding {
   };
 }
 
-/** The same for a ChatCluster that is left alone. */
+/**
+ * The same for a ChatCluster that is left alone: how its parts are is told, and that what it asks for since then is not
+ * done.
+ */
 export function describePaused(
   cluster: StoredChatCluster,
   before: ChatClusterStatus,
+  seen: Seen,
   now: Date,
 ): ChatClusterStatus {
-  const generation = cluster.metadata.generation ?? 0;
-  const conditions = (before.conditions ?? []).filter(
-    ({ type }) => type !== "Progressing" && type !== "LagUnknown",
-  );
-  const paused: Finding = {
-    status: "False",
-    reason: "Paused",
-    message: "spec.paused is true: nothing is changed until it is false again",
+  const { observedGeneration: _, conditions = [], ...parts } = describe(cluster, before, seen, now);
+  const success = before.conditions?.find(({ type }) => type === "ReconcileSuccess");
+  const message = "spec.paused is true: nothing is changed until it is false again";
+  const paused = new Map([["Progressing", { status: "False", reason: "Paused", message }]] as const);
+  return {
+    ...(before.observedGeneration !== undefined && { observedGeneration: before.observedGeneration }),
+    conditions: [
+      ...conditions.filter(({ type }) => type !== "Progressing" && type !== "ReconcileSuccess"),
+      ...conditionsOf(paused, before.conditions ?? [], cluster.metadata.generation ?? 0, now),
+      ...(success !== undefined ? [success] : []),
+    ],
+    ...parts,
   };
-  const found = new Map<ConditionType, Finding>([
-    ["Progressing", paused],
-    ["LagUnknown", pausedLag],
-  ]);
-  const changed = conditionsOf(found, before.conditions ?? [], generation, now);
-  return { ...withoutLag(before), conditions: [...conditions, ...changed] };
 }

@@ -33,18 +33,7 @@ export function lagFields(seen: SeenLag, before: ChatClusterStatus) {
 }
 
 /** What is said of one that is paused. */
-export const pausedLag: Finding = {
-  status: "True",
+export const pausedLag: Problem = {
   reason: "Paused",
   message: "spec.paused is true: nothing is measured until it is false again",
 };
-
-export function withoutLag(status: ChatClusterStatus): ChatClusterStatus {
-  const { connections: _connections, ...servers } = status.servers ?? {};
-  const { lagBytes: _lagBytes, lagSeconds: _lagSeconds, ...workers } = status.workers ?? {};
-  return {
-    ...status,
-    ...(status.servers !== undefined && { servers }),
-    ...(status.workers !== undefined && { workers }),
-  };
-}

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../kube/objects.ts";
 import type { Finding } from "./conditions.ts";
+import { troubleOfPods } from "./pods.ts";
 
 /** A Deployment or StatefulSet as far as its pods are concerned. */
 export type Workload = {
@@ -10,6 +11,8 @@ export type Workload = {
   /** How many must be ready for it to do its work. */
   readonly needed: number;
   readonly pods: readonly KubeObject[];
+  /** What keeps pods from coming up, where neither they nor the object tell. */
+  readonly obstacle?: string | undefined;
 };
 
 type WorkloadStatus = {
@@ -17,7 +20,14 @@ type WorkloadStatus = {
   readonly replicas?: number;
   readonly readyReplicas?: number;
   readonly updatedReplicas?: number;
-  readonly conditions?: readonly { type: string; status: string; message?: string }[];
+  readonly conditions?: readonly WorkloadCondition[];
+};
+
+type WorkloadCondition = {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
 };
 
 /** How many pods there are, and how many of them are ready. */
@@ -26,76 +36,70 @@ export function countsOf({ object }: Pick<Workload, "object">): { replicas: numb
   return { replicas, readyReplicas };
 }
 
-/** Whether it does its work, and if it is not all well, why. */
+/** Whether it does its work, and if it is not all well, why. Old pods do the work while new ones can't. */
 export function readiness(workload: Workload): Finding {
-  const { what, object, wanted, needed, pods } = workload;
+  const { what, object, wanted, needed } = workload;
   if (object === undefined)
     return { status: "False", reason: "Missing", message: `there are no ${what} yet` };
   const ready = statusOf(object).readyReplicas ?? 0;
   const count = `${ready} of ${wanted} ${what} ready`;
-  const trouble = troubleOf(object, pods);
+  const trouble = troubleOf(workload);
+  if (ready >= wanted) {
+    if (trouble === undefined || !isProgressing(workload))
+      return { status: "True", reason: "AllReady", message: count };
+    const message = `${count}, but new ones do not come up: ${trouble}`;
+    return { status: "True", reason: isStuck(workload) ? "RolloutStuck" : "RolloutWaits", message };
+  }
   const message = trouble === undefined ? count : `${count}; ${trouble}`;
-  if (ready >= wanted) return { status: "True", reason: "AllReady", message: count };
   if (ready >= needed) return { status: "True", reason: "SomeReady", message };
   return { status: "False", reason: "NotReady", message };
 }
 
 /** Whether it is being changed: pods of the last wish are not all there yet. */
 export function isProgressing({ object, wanted }: Workload): boolean {
-  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, readyReplicas = 0 } = statusOf(object);
+  const { replicas = 0, updatedReplicas = 0, readyReplicas = 0 } = statusOf(object);
   return (
     object === undefined ||
-    observedGeneration < (object.metadata.generation ?? 0) ||
+    !isSeen(object) ||
     updatedReplicas < wanted ||
     replicas !== wanted ||
     readyReplicas < wanted
   );
 }
 
-/** Why pods are missing or not ready, in the words of whoever knows. */
-function troubleOf(object: KubeObject, pods: readonly KubeObject[]): string | undefined {
-  const refused = statusOf(object).conditions?.find(
-    ({ type, status }) => type === "ReplicaFailure" && status === "True",
-  );
-  if (refused?.message) return refused.message;
-  for (const pod of pods) {
-    const trouble = troubleOfPod(pod);
-    if (trouble !== undefined) return `${pod.metadata.name}: ${trouble}`;
-  }
-  return undefined;
+/** Whether its new pods did not come up within the time that a Deployment gives them (ten minutes). */
+export function isStuck(workload: Workload): boolean {
+  return isProgressing(workload) && deadlinePassed(workload.object) !== undefined;
 }
 
-type PodStatus = {
-  readonly conditions?: readonly { type: string; status: string; reason?: string; message?: string }[];
-  readonly containerStatuses?: readonly ContainerStatus[];
-};
+/** Why pods are missing or not ready, in the words of whoever knows. */
+export function troubleOf({ object, pods, obstacle }: Workload): string | undefined {
+  const refused = conditionOf(object, "ReplicaFailure");
+  return (
+    obstacle ||
+    (refused?.status === "True" && refused.message) ||
+    troubleOfPods(pods) ||
+    deadlinePassed(object)?.message ||
+    undefined
+  );
+}
 
-type ContainerStatus = {
-  readonly ready?: boolean;
-  readonly state?: {
-    readonly waiting?: { reason?: string; message?: string };
-    readonly terminated?: { reason?: string; exitCode?: number };
-  };
-  readonly lastState?: { readonly terminated?: { reason?: string; exitCode?: number } };
-};
+function deadlinePassed(object: KubeObject | undefined): WorkloadCondition | undefined {
+  // Until a change is seen, the condition is about what was before it.
+  if (object === undefined || !isSeen(object)) return undefined;
+  const progressing = conditionOf(object, "Progressing");
+  return progressing?.status === "False" && progressing.reason === "ProgressDeadlineExceeded"
+    ? progressing
+    : undefined;
+}
 
-/** Waiting for these is how every pod begins. */
-const ordinary = new Set(["ContainerCreating", "PodInitializing"]);
+/** Whether its controller has seen the last change of it. */
+function isSeen(object: KubeObject): boolean {
+  return (statusOf(object).observedGeneration ?? 0) >= (object.metadata.generation ?? 0);
+}
 
-function troubleOfPod(pod: KubeObject): string | undefined {
-  const { conditions = [], containerStatuses = [] } = (pod.status ?? {}) as PodStatus;
-  const unscheduled = conditions.find(({ type, status }) => type === "PodScheduled" && status === "False");
-  if (unscheduled !== undefined) return unscheduled.message ?? unscheduled.reason;
-  for (const { state, lastState } of containerStatuses) {
-    const { waiting, terminated } = state ?? {};
-    if (waiting?.reason !== undefined && !ordinary.has(waiting.reason)) {
-      const ended = lastState?.terminated;
-      const before = ended === undefined ? "" : `, after it ended with code ${ended.exitCode}`;
-      return `${waiting.reason}${before}${waiting.message ? `: ${waiting.message}` : ""}`;
-    }
-    if (terminated !== undefined) return `it ended with code ${terminated.exitCode} (${terminated.reason})`;
-  }
-  return undefined;
+function conditionOf(object: KubeObject | undefined, wanted: string): WorkloadCondition | undefined {
+  return statusOf(object).conditions?.find(({ type }) => type === wanted);
 }
 
 function statusOf(object: KubeObject | undefined): WorkloadStatus {

@@ -3,6 +3,7 @@ import type { ChatClusterStatus } from "../../../../src/cluster/chat-cluster.ts"
 import type { KubeObject } from "../../../../src/operator/kube/objects.ts";
 import type { ConditionType } from "../../../../src/operator/status/conditions.ts";
 import { describe, describePaused, type Seen } from "../../../../src/operator/status/describe.ts";
+import { pausedLag } from "../../../../src/operator/status/lag.ts";
 import { minimal } from "../resources/chat-clusters.ts";
 
 const now = new Date("2026-01-02T03:04:05.678Z");
@@ -32,6 +33,7 @@ const well: Seen = {
   streams: undefined,
   growing: undefined,
   lag: { lagSeconds: 0.4, lagBytes: 120_832, connections: 1234 },
+  obstacle: undefined,
   problems: [],
 };
 const find = (status: ChatClusterStatus, type: ConditionType) =>
@@ -77,6 +79,7 @@ group("people can't chat", () => {
       `0 of ${server.replicas} chat servers ready`,
     ],
     ["without workers", { workers: workload(2, 0) }, "WorkersNotReady", "0 of 2 queue workers ready"],
+    ["without a Service", { service: undefined }, "NoAddress", "there is no Service yet"],
     [
       "without an address",
       { service: { ...well.service, status: {} } as KubeObject },
@@ -117,6 +120,73 @@ test("streams that are still to get copies are progress", () => {
   expect(condition).toMatchObject({ status: "True", reason: "NATSGrows", message: growing });
 });
 
+group("new chat servers that do not come up while the old ones serve", () => {
+  const pods = [
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "demo-server-x", labels: { "app.kubernetes.io/component": "server" } },
+      status: { containerStatuses: [{ state: { waiting: { reason: "ImagePullBackOff" } } }] },
+    },
+  ];
+  const rolling = (conditions: object[] = []): KubeObject => ({
+    ...workload(server.replicas),
+    status: {
+      ...(workload(server.replicas).status as object),
+      replicas: server.replicas + 1,
+      updatedReplicas: 1,
+      conditions,
+    },
+  });
+  const told = `${server.replicas} of ${server.replicas} chat servers ready, but new ones do not come up: demo-server-x: ImagePullBackOff`;
+
+  test("people can chat, but", () => {
+    const status = describeWith({ servers: rolling(), pods });
+    const ready = { status: "True", reason: "RolloutWaits", message: `people can chat, but: ${told}` };
+    expect(find(status, "Ready")).toMatchObject(ready);
+    expect(find(status, "ServersReady")).toMatchObject({ status: "True", message: told });
+    expect(find(status, "Progressing")).toMatchObject({
+      status: "True",
+      reason: "Changing",
+      message: "being brought up: chat servers (demo-server-x: ImagePullBackOff)",
+    });
+  });
+
+  test("they are stuck when their time is up", () => {
+    const type = "Progressing";
+    const conditions = [{ type, status: "False", reason: "ProgressDeadlineExceeded", message: "late" }];
+    const status = describeWith({ servers: rolling(conditions), pods });
+    expect(find(status, "Ready")).toMatchObject({ status: "True", reason: "RolloutStuck" });
+    expect(find(status, "Progressing")).toMatchObject({
+      status: "False",
+      reason: "RolloutStuck",
+      message: "not up in time: chat servers (demo-server-x: ImagePullBackOff)",
+    });
+  });
+
+  test("where another part is down as well, the reason is not the rollout", () => {
+    const servers = rolling();
+    for (const other of [{ redis: workload(1, 0) }, { workers: workload(2, 1) }]) {
+      const status = describeWith({ servers, pods, ...other });
+      expect(find(status, "Ready")).toMatchObject({ reason: "SomeReady" });
+    }
+  });
+});
+
+test("what keeps NATS from coming up is told", () => {
+  const obstacle = { reason: "FailedCreate", message: "exceeded quota" };
+  const status = describeWith({ nats: workload(nats.replicas, 0), obstacle });
+  const message = `0 of ${nats.replicas} NATS nodes ready; exceeded quota`;
+  expect(find(status, "NATSReady")).toMatchObject({ status: "False", message });
+});
+
+test("a reason and a message that the CRD would refuse are made to fit", () => {
+  const problems = [{ reason: "Only nice pods!", message: "x".repeat(100_000) }];
+  const condition = find(describeWith({ problems }), "ReconcileSuccess");
+  expect(condition).toMatchObject({ reason: "Refused" });
+  expect(condition?.message.length).toBeLessThan(32_768);
+});
+
 test("what is refused is told", () => {
   const problems = [{ reason: "Forbidden", message: "exceeded quota" }];
   const condition = find(describeWith({ problems }), "ReconcileSuccess");
@@ -154,13 +224,31 @@ test("until the lag is measured the status says what it said before", () => {
   expect(find(describeWith({ lag: undefined }), "LagUnknown")).toBeUndefined();
 });
 
-test("one that is paused keeps its status and says that it is", () => {
-  const before = describeWith({});
-  const paused = describePaused(cluster, before, now);
-  expect(find(paused, "Ready")).toEqual(find(before, "Ready"));
-  expect(find(paused, "Progressing")).toMatchObject({ status: "False", reason: "Paused" });
-  expect(find(paused, "LagUnknown")).toMatchObject({ status: "True", reason: "Paused" });
-  expect(paused.workers).toEqual({ replicas: 2, readyReplicas: 2, desired: 2 });
-  expect(paused.servers).not.toHaveProperty("connections");
-  expect(paused.conditions).toHaveLength(before.conditions?.length ?? 0);
+group("one that is paused", () => {
+  test("says so, and goes on to tell how its parts are", () => {
+    const before = describeWith({});
+    const later = { ...cluster, metadata: { ...cluster.metadata, generation: 8 } };
+    const paused = describePaused(
+      later,
+      before,
+      { ...well, servers: workload(server.replicas, 0), lag: pausedLag },
+      now,
+    );
+    expect(find(paused, "Progressing")).toMatchObject({ status: "False", reason: "Paused" });
+    expect(find(paused, "Ready")).toMatchObject({ status: "False", reason: "ServersNotReady" });
+    expect(paused.servers?.readyReplicas).toBe(0);
+    expect(find(paused, "LagUnknown")).toMatchObject({ status: "True", reason: "Paused" });
+    expect(paused.servers).not.toHaveProperty("connections");
+    expect(paused.conditions).toHaveLength(before.conditions?.length ?? 0);
+  });
+
+  test("does not claim to have done what its spec asks for", () => {
+    const problems = [{ reason: "Forbidden", message: "exceeded quota" }];
+    const before = describeWith({ problems });
+    const later = { ...cluster, metadata: { ...cluster.metadata, generation: 8 } };
+    const paused = describePaused(later, before, well, now);
+    expect(paused.observedGeneration).toBe(7);
+    expect(find(paused, "ReconcileSuccess")).toEqual(find(before, "ReconcileSuccess"));
+    expect(find(describePaused(later, {}, well, now), "ReconcileSuccess")).toBeUndefined();
+  });
 });

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../../src/operator/kube/objects.ts";
-import { isProgressing, readiness, type Workload } from "../../../../src/operator/status/workload.ts";
+import {
+  isProgressing,
+  isStuck,
+  readiness,
+  type Workload,
+} from "../../../../src/operator/status/workload.ts";
 
 function workload(status: object | undefined, pods: object[] = []): Workload {
   const object: KubeObject | undefined = status && {
@@ -70,6 +75,94 @@ describe("readiness", () => {
 
   test("a pod that is just being made is no trouble", () => {
     expect(readiness(workload({}, [waiting("ContainerCreating")])).message).toBe("0 of 3 NATS nodes ready");
+  });
+});
+
+describe("pods that are no trouble any more", () => {
+  const unscheduled = (message: string): object => ({
+    conditions: [{ type: "PodScheduled", status: "False", message }],
+  });
+  const pod = (name: string, status: object, more: object = {}): KubeObject => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, ...more },
+    status,
+  });
+  test.each<[string, KubeObject]>([
+    [
+      "one that is being deleted",
+      pod("a", unscheduled("old"), { deletionTimestamp: "2026-01-02T03:04:05Z" }),
+    ],
+    [
+      "one that was evicted",
+      pod("a", {
+        phase: "Failed",
+        containerStatuses: [{ state: { terminated: { exitCode: 137, reason: "Error" } } }],
+      }),
+    ],
+    [
+      "one whose init container has ended well",
+      pod("a", { initContainerStatuses: [{ state: { terminated: { exitCode: 0, reason: "Completed" } } }] }),
+    ],
+  ])("%s", (_, gone) => {
+    const pods = [gone, pod("b", unscheduled("new"))];
+    expect(readiness({ ...workload({}), pods }).message).toBe("0 of 3 NATS nodes ready; b: new");
+    expect(readiness({ ...workload({}), pods: [gone] }).message).toBe("0 of 3 NATS nodes ready");
+  });
+
+  test("the newest is told of", () => {
+    const pods = [
+      pod("a", unscheduled("old"), { creationTimestamp: "2026-01-02T03:04:05Z" }),
+      pod("b", unscheduled("new"), { creationTimestamp: "2026-01-02T04:04:05Z" }),
+    ];
+    expect(readiness({ ...workload({}), pods }).message).toBe("0 of 3 NATS nodes ready; b: new");
+  });
+});
+
+test("an obstacle that only Kubernetes' Events tell comes first", () => {
+  const { message } = readiness({ ...workload({}, [waiting("Any")]), obstacle: "no such storage class" });
+  expect(message).toBe("0 of 3 NATS nodes ready; no such storage class");
+});
+
+describe("a rollout whose new pods do not come up while the old ones serve", () => {
+  const rolling = { replicas: 4, updatedReplicas: 1, readyReplicas: 3 };
+  const deadline = {
+    conditions: [
+      { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "timed out" },
+    ],
+  };
+  const badImage = [waiting("ImagePullBackOff")];
+
+  test("is told", () => {
+    const message = "3 of 3 NATS nodes ready, but new ones do not come up: demo-nats-0: ImagePullBackOff";
+    expect(readiness(workload(rolling, badImage))).toEqual({
+      status: "True",
+      reason: "RolloutWaits",
+      message,
+    });
+    expect(isStuck(workload(rolling, badImage))).toBe(false);
+  });
+
+  test("is told when the quota has no room for them", () => {
+    const refused = { conditions: [{ type: "ReplicaFailure", status: "True", message: "exceeded quota" }] };
+    expect(readiness(workload({ ...rolling, updatedReplicas: 0, ...refused })).message).toContain(
+      "but new ones do not come up: exceeded quota",
+    );
+  });
+
+  test("is stuck when its time is up, also where its pods say nothing", () => {
+    const stuck = workload({ ...rolling, ...deadline });
+    expect(isStuck(stuck)).toBe(true);
+    const message = "3 of 3 NATS nodes ready, but new ones do not come up: timed out";
+    expect(readiness(stuck)).toEqual({ status: "True", reason: "RolloutStuck", message });
+  });
+
+  test("is not told while it goes well, nor after it went through, nor of the change before", () => {
+    expect(readiness(workload(rolling)).reason).toBe("AllReady");
+    const through = workload({ ...rolling, replicas: 3, updatedReplicas: 3, ...deadline }, badImage);
+    expect(readiness(through).reason).toBe("AllReady");
+    expect(isStuck(through)).toBe(false);
+    expect(isStuck(workload({ ...rolling, ...deadline, observedGeneration: 1 }))).toBe(false);
   });
 });
 

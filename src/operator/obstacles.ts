@@ -1,0 +1,118 @@
+import type { KubeApi } from "./kube/api.ts";
+import { KubeApiError } from "./kube/api-error.ts";
+import type { KubeObject } from "./kube/objects.ts";
+import { resources } from "./kube/resource.ts";
+import { natsClaim } from "./resources/names.ts";
+import type { Problem } from "./status/conditions.ts";
+import { matters } from "./status/pods.ts";
+
+type Event = KubeObject & {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTimestamp?: string;
+  readonly eventTime?: string;
+};
+type Sized = { readonly spec?: { readonly replicas?: number } };
+type Placed = { readonly spec?: { readonly nodeName?: string } };
+
+/** How long what was found is taken for granted, in milliseconds: while pods come up, much happens at once. */
+export const lookAgain = 3000;
+
+/**
+ * Knows what keeps the NATS nodes from coming up where neither the StatefulSet nor its pods tell: that a pod or its
+ * volume is refused (a quota, a rule of the namespace), or that a volume is not made (no such storage class). Kubernetes
+ * tells these in Events only.
+ */
+export class Obstacles {
+  readonly #api: KubeApi;
+  /** By uid of a StatefulSet whose pods are not all there. */
+  readonly #found = new Map<string, { readonly at: number; readonly obstacle: Problem | undefined }>();
+
+  constructor(api: KubeApi) {
+    this.#api = api;
+  }
+
+  /** `pods`: those of NATS. */
+  async find(
+    statefulSet: KubeObject | undefined,
+    pods: readonly KubeObject[],
+    signal: AbortSignal,
+  ): Promise<Problem | undefined> {
+    if (statefulSet === undefined) return undefined;
+    const id = statefulSet.metadata.uid ?? "";
+    const alive = pods.filter(matters);
+    const waiting = alive.find((pod) => (pod as Placed).spec?.nodeName === undefined);
+    const wanted = (statefulSet as Sized).spec?.replicas ?? 0;
+    if (alive.length >= wanted && waiting === undefined) {
+      this.#found.delete(id);
+      return undefined;
+    }
+    const last = this.#found.get(id);
+    if (last !== undefined && performance.now() - last.at < lookAgain) return last.obstacle;
+    const obstacle = await (alive.length < wanted
+      ? obstacleOfPods(this.#api, statefulSet, signal)
+      : obstacleOfVolume(this.#api, waiting as KubeObject, signal)
+    ).catch(nothingIfUnreadable);
+    this.#found.set(id, { at: performance.now(), obstacle });
+    return obstacle;
+  }
+
+  /** An object is gone. */
+  forget({ metadata: { uid = "" } }: KubeObject): void {
+    this.#found.delete(uid);
+  }
+}
+
+/** An operator that may not read these knows less. */
+function nothingIfUnreadable(error: unknown): undefined {
+  if (error instanceof KubeApiError && (error.isForbidden || error.isNotFound)) return undefined;
+  throw error;
+}
+
+async function obstacleOfPods(
+  api: KubeApi,
+  statefulSet: KubeObject,
+  signal: AbortSignal,
+): Promise<Problem | undefined> {
+  const last = await lastEvent(api, statefulSet, ["FailedCreate", "SuccessfulCreate"], signal);
+  return last?.reason === "FailedCreate" ? problemOf(last) : undefined;
+}
+
+async function obstacleOfVolume(
+  api: KubeApi,
+  { metadata: { namespace, name } }: KubeObject,
+  signal: AbortSignal,
+): Promise<Problem | undefined> {
+  const claim = await api.get<KubeObject>(
+    resources.persistentVolumeClaims,
+    { namespace, name: natsClaim(name) },
+    { signal },
+  );
+  if ((claim.status as { phase?: string } | undefined)?.phase !== "Pending") return undefined;
+  const last = await lastEvent(api, claim, ["ProvisioningFailed", "FailedBinding"], signal);
+  return last && problemOf(last, `no volume for ${name}: `);
+}
+
+/** Of those with one of these reasons; of two at the same time, the one whose reason comes first. */
+async function lastEvent(
+  api: KubeApi,
+  { metadata: { namespace, uid } }: KubeObject,
+  reasons: readonly string[],
+  signal: AbortSignal,
+): Promise<Event | undefined> {
+  const fieldSelector = `involvedObject.uid=${uid}`;
+  const { items } = await api.list<Event>(resources.events, { namespace, fieldSelector, signal });
+  const rank = ({ reason = "" }: Event): number => reasons.indexOf(reason);
+  const [last] = items
+    .filter((event) => rank(event) >= 0)
+    .toSorted((a, b) => timeOf(b) - timeOf(a) || rank(a) - rank(b));
+  return last;
+}
+
+function timeOf({ lastTimestamp, eventTime, metadata }: Event): number {
+  return Date.parse(lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "") || 0;
+}
+
+function problemOf({ reason = "", message = "" }: Event, prefix = ""): Problem {
+  return { reason, message: `${prefix}${message}` };
+}
