@@ -115,6 +115,8 @@ test("what was made is told in one event, streams in another", async () => {
       `Normal Created: ${created} x1`,
       "Normal Ready: people can chat x1",
       "Normal StreamsCreated: created ChatIngress, ChatRooms, 2 consumers x1",
+      // Its first node has founded NATS, which happens once.
+      "Normal Updated: changed Secret told-nats x1",
     ]),
   );
   await clusters.patch("told", { server: { replicas: 1 } });

@@ -88,11 +88,12 @@ test("while its connections are open and nothing passes over them", async () => 
 });
 
 test("while it was away for longer than etcd remembers", async () => {
-  const { metadata } = await read();
   const before = await lists();
   proxy.isRefusing = true;
   proxy.cut();
   const uid = await change(5, "during-compaction");
+  // Later than all that the operator has seen.
+  const { metadata } = await read();
   const resourceVersion = metadata.resourceVersion ?? "";
   await eventually(async () => {
     // Something has to happen for etcd to forget what was before.
