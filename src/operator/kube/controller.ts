@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Log } from "../../platform/log.ts";
 import { within } from "../../platform/within.ts";
 import type { BackOffSettings } from "./back-off.ts";
@@ -71,6 +72,8 @@ export class Controller {
       if (key === undefined) return;
       await this.#reconcile(key);
       this.queue.done(key);
+      // One that sends nothing never waits: thousands of them in a row would leave no turn to watches and the Lease.
+      await setImmediate();
     }
   }
 

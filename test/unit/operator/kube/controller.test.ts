@@ -37,6 +37,21 @@ test("works on several keys at once, up to a number", async () => {
   expect(await one.stop()).toBe(true);
 });
 
+test("what else the process has to do gets its turn, however many keys there are", async () => {
+  let reconciled = 0;
+  const one = controller(async () => {
+    reconciled++;
+    return {};
+  });
+  const count = 100;
+  for (let index = 0; index < count; index++) one.queue.add(String(index));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(reconciled).toBeGreaterThan(0);
+  expect(reconciled).toBeLessThan(count);
+  await eventually(() => reconciled === count);
+  expect(await one.stop()).toBe(true);
+});
+
 test("a key is never worked on twice at once, and always after it was last added", async () => {
   const plan = fc.array(
     fc.record({ key: fc.constantFrom("a", "b", "c"), pause: fc.nat(3), takes: fc.nat(3) }),
