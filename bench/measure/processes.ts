@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { sumOf } from "../report/numbers.ts";
 
 /** Processes to measure: a name for each, and its process id. */
 export type Processes = Readonly<Record<string, number>>;
@@ -52,3 +54,8 @@ export const cpuBetween = (
       cpuSeconds - (before[name]?.cpuSeconds ?? 0),
     ]),
   );
+
+/** Seconds of CPU time that all processes of the machine have used since it was started. */
+export function machineCpuSeconds(): number {
+  return cpus().reduce((sum, { times: { idle, ...busy } }) => sum + sumOf(busy), 0) / 1000;
+}

@@ -91,6 +91,14 @@ export class Fleet {
     return { objects: wanted.length, missing: wanted.filter((id) => !found.has(id)) };
   }
 
+  async countPods(): Promise<number> {
+    let count = 0;
+    for await (const { items } of this.api.pages(resources.pods, { labelSelector: ofAnyCluster })) {
+      count += items.length;
+    }
+    return count;
+  }
+
   async stop(): Promise<void> {
     await this.#watch.stop();
     this.api.close();

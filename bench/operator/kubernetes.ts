@@ -28,8 +28,6 @@ export type Kubernetes = {
   readonly folder: string;
   readonly processes: ControlPlane["processes"];
   readonly audit: Audit;
-  /** What kubectl prints, asked as admin. */
-  kubectl(...args: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 };
 
@@ -78,7 +76,7 @@ export async function startKubernetes(): Promise<Kubernetes> {
     await writeFile(join(serviceAccountFolder, "namespace"), operatorNamespace);
     await copyFile(authority.certificateFile, join(serviceAccountFolder, "ca.crt"));
     const audit = new Audit(auditLog);
-    return { adminKubeconfig, server, serviceAccountFolder, folder, processes, audit, kubectl, stop };
+    return { adminKubeconfig, server, serviceAccountFolder, folder, processes, audit, stop };
   } catch (error) {
     await stop();
     throw error;

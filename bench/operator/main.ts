@@ -21,11 +21,14 @@ async function main(args: string[]): Promise<void> {
   });
   const folder =
     settings.results || (args.length === 0 ? "bench/results/operator" : "bench/results/partial/operator");
-  const result = await measureOperator(settings, (line) => console.log(line));
   const report = new BenchReport(folder, machine, whenWell);
-  for (const section of [startsSection, requestsSection, steadySection, changesSection]) {
-    report.add(section(result));
-  }
+  await measureOperator(settings, {
+    say: (line) => console.log(line),
+    onLife: (result) => {
+      for (const section of [startsSection, requestsSection, steadySection]) report.add(section(result));
+    },
+    onChanges: (result) => report.add(changesSection(result)),
+  });
   console.log(`Written to ${folder}`);
   for (const failure of report.failures) console.log(`FAILED: ${failure}`);
   process.exitCode = report.failures.length === 0 ? 0 : 1;

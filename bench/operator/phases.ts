@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Credentials } from "../../src/operator/kube/credentials.ts";
-import { cpuBetween, type Processes, type Usage, usageOf } from "../measure/processes.ts";
+import { cpuBetween, machineCpuSeconds, type Processes, type Usage, usageOf } from "../measure/processes.ts";
+import { sumOf } from "../report/numbers.ts";
 import { type AuditedRequest, isWrite } from "./audit.ts";
 import { type ChangeTimes, timeChanges } from "./changes.ts";
 import { Fleet } from "./fleet.ts";
@@ -17,7 +18,10 @@ const quietFor = 15_000;
 export type Phase = {
   readonly seconds: number;
   readonly requests: readonly AuditedRequest[];
+  /** By process. */
   readonly cpuSeconds: Readonly<Record<string, number>>;
+  /** CPU time of whatever else the machine did. */
+  readonly otherCpuSeconds: number;
   /** Of the operator at its end, in bytes. */
   readonly memory: Pick<Usage, "resident" | "peak">;
 };
@@ -29,22 +33,30 @@ export type Start = {
   readonly settled: Phase;
 };
 
-export type OperatorResult = {
+/** What becomes of ChatClusters while nobody changes them. */
+export type LifeResult = {
   readonly clusters: number;
   readonly objects: number;
   readonly pods: number;
   readonly cold: Start;
-  readonly warm: Start;
   readonly steady: Phase & { readonly reconciles: number };
-  readonly changes: ChangeTimes;
-  readonly changePhase: Phase;
+  readonly warm: Start;
+};
+
+export type ChangesResult = Phase & { readonly times: ChangeTimes };
+
+export type OperatorMeasurement = {
+  readonly say: (line: string) => void;
+  /** Told as soon as it is measured, so that a long run that is ended leaves something. */
+  readonly onLife: (result: LifeResult) => void;
+  readonly onChanges: (result: ChangesResult) => void;
 };
 
 /** Runs the operator on a real control plane through all that is measured. */
 export async function measureOperator(
   settings: OperatorBenchSettings,
-  say: (line: string) => void,
-): Promise<OperatorResult> {
+  { say, onLife, onChanges }: OperatorMeasurement,
+): Promise<void> {
   const { clusters, steadySeconds } = settings;
   const operatorArgs = [
     ...["--requests-per-second", String(settings.requestsPerSecond)],
@@ -65,20 +77,14 @@ export async function measureOperator(
     if (missing.length > 0) throw new Error(`told to be reconciled, but not there: ${missing.join(", ")}`);
     await meter.untilQuiet();
     const cold = { seconds: coldSeconds, settled: meter.phase() };
-    const pods =
-      Number(
-        JSON.parse(await kubernetes.kubectl("get", "--raw", "/api/v1/pods?limit=1")).metadata
-          .remainingItemCount ?? 0,
-      ) + 1;
-    say(
-      `nothing is written any more, ${objects} objects and ${pods} pods, after ${cold.settled.seconds.toFixed(1)} s`,
-    );
+    const pods = await fleet.countPods();
+    say(`after ${cold.settled.seconds.toFixed(1)} s nothing is written: ${objects} objects, ${pods} pods`);
 
     const before = await operator.counts();
     await delay(steadySeconds * 1000);
     const after = await operator.counts();
     const steady = { ...meter.phase(), reconciles: after.reconciles - before.reconciles };
-    say(`steady: ${steady.requests.filter(isWrite).length} writes in ${steady.seconds.toFixed(0)} s`);
+    say(`nothing changed for ${steady.seconds.toFixed(0)} s`);
 
     await operator.stop();
     // What it did at its end counts nowhere.
@@ -89,19 +95,16 @@ export async function measureOperator(
     const warmSeconds = (performance.now() - operator.startedAt) / 1000;
     await meter.untilQuiet();
     const warm = { seconds: warmSeconds, settled: meter.phase() };
-    say(
-      `warm start: all seen to after ${warmSeconds.toFixed(1)} s, ${warm.settled.requests.filter(isWrite).length} writes`,
-    );
+    say(`warm start: all seen to after ${warmSeconds.toFixed(1)} s`);
+    onLife({ clusters, objects, pods, cold, steady, warm });
 
-    const changes = await timeChanges({
+    const times = await timeChanges({
       api: fleet.api,
       clusters: fleet.clusters,
       count: settings.changes,
       perSecond: settings.changesPerSecond,
     });
-    const changePhase = meter.phase();
-    await operator.stop();
-    return { clusters, objects, pods, cold, warm, steady, changes, changePhase };
+    onChanges({ ...meter.phase(), times });
   } catch (error) {
     const lines = operator?.lastLines() ?? [];
     throw new Error([(error as Error).message, "the operator's last lines:", ...lines].join("\n  "), {
@@ -121,6 +124,7 @@ class Meter {
   #requests: AuditedRequest[] = [];
   #from: number;
   #usage: Record<string, Usage>;
+  #machineCpu = machineCpuSeconds();
 
   constructor(kubernetes: Kubernetes, operator: OperatorProcess) {
     this.#kubernetes = kubernetes;
@@ -146,16 +150,20 @@ class Meter {
   phase(): Phase {
     const now = performance.now();
     const usage = usageOf(this.#processes);
+    const cpuSeconds = cpuBetween(this.#usage, usage);
+    const machineCpu = machineCpuSeconds();
     const { resident = 0, peak = 0 } = usage.operator ?? {};
     const phase = {
       seconds: (now - this.#from) / 1000,
       requests: [...this.#requests, ...this.#kubernetes.audit.next()],
-      cpuSeconds: cpuBetween(this.#usage, usage),
+      cpuSeconds,
+      otherCpuSeconds: machineCpu - this.#machineCpu - sumOf(cpuSeconds),
       memory: { resident, peak },
     };
     this.#requests = [];
     this.#from = now;
     this.#usage = usage;
+    this.#machineCpu = machineCpu;
     return phase;
   }
 }
