@@ -75,12 +75,13 @@ async function untilSeen(
   change: () => Promise<void>,
   isThere: (object: KubeObject) => boolean,
 ): Promise<number> {
-  const { resourceVersion = "" } = (await api.get(resource, { namespace, name })).metadata;
+  const selection = { namespace, fieldSelector: `metadata.name=${name}` };
+  // Of the list: what the API server knows now. The object's own may be older than what it remembers.
+  const { resourceVersion } = await api.list(resource, selection);
   const end = new AbortController();
   const opened = Promise.withResolvers<void>();
   const events = api.watch(resource, {
-    namespace,
-    fieldSelector: `metadata.name=${name}`,
+    ...selection,
     resourceVersion,
     timeoutSeconds: changeLimit / 1000,
     silenceLimit: changeLimit,
