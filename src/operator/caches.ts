@@ -79,6 +79,10 @@ export class Caches {
     return find(this.#chatClusters, name);
   }
 
+  chatClusters(): WatchedChatCluster[] {
+    return this.#chatClusters.flatMap((cache) => cache.list());
+  }
+
   /** An object of a kind of which ChatClusters have some. */
   get(kind: string, name: ObjectName): KubeObject | undefined {
     return find(this.#owned.get(kind) ?? [], name);

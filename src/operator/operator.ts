@@ -13,6 +13,7 @@ import { queueMetrics } from "./kube/queue-metrics.ts";
 import { lagMetrics } from "./lag/lag-metrics.ts";
 import { LagWatch } from "./lag/lag-watch.ts";
 import { Reconciler, type ReconcilerSettings } from "./reconciler.ts";
+import { statusMetrics } from "./status-metrics.ts";
 
 export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" | "natsUrl" | "log"> & {
   /** Where its ChatClusters are; none for all namespaces. */
@@ -80,6 +81,7 @@ export class Operator {
       log,
       onChange: (key) => this.#controller.queue.add(key),
     });
+    statusMetrics(registry, () => this.#caches.chatClusters());
     const reconciler = new Reconciler({
       api: this.#api,
       caches: this.#caches,
