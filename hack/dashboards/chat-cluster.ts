@@ -76,6 +76,7 @@ const people: Panel[] = [
     title: "From accepting a message to its echo",
     description: "The time that senders wait for their own message, per batch and room.",
     unit: "s",
+    logarithmic: true,
     queries: quantiles("disroom_delivery_seconds"),
   },
   {
@@ -138,12 +139,9 @@ const queue: Panel[] = [
   },
   {
     title: "Bytes in the queue",
-    description: "What waits to be stored, and where the queue is full: then senders are refused.",
+    description: "What waits to be stored. Senders are refused when it reaches spec.queue.maxBytes.",
     unit: "bytes",
-    queries: [
-      { expr: `max(${of("disroom_queue_lag_bytes")})`, legend: "waiting" },
-      { expr: `max(${of("disroom_stream_limit_bytes", 'stream="ChatIngress"')})`, legend: "full" },
-    ],
+    queries: [{ expr: `max(${of("disroom_queue_lag_bytes")})`, legend: "waiting" }],
   },
   {
     title: "Messages stored per second, by worker",
@@ -161,12 +159,14 @@ const queue: Panel[] = [
     title: "Time to store a batch",
     description: "From a worker's taking a batch to having it stored in its rooms.",
     unit: "s",
+    logarithmic: true,
     queries: quantiles("disroom_worker_store_seconds"),
   },
   {
     title: "Time to queue a batch",
     description: "From a server's publishing a batch to the answer of NATS.",
     unit: "s",
+    logarithmic: true,
     queries: quantiles("disroom_publish_seconds"),
   },
   {

@@ -19,6 +19,8 @@ export type Panel = {
   readonly unit: string;
   /** A number that stands for now; else lines over time. */
   readonly now?: boolean;
+  /** An axis whose steps are powers of ten, where the median and the slowest are far apart. */
+  readonly logarithmic?: boolean;
   readonly queries: readonly Query[];
 };
 
@@ -92,7 +94,7 @@ function placed(rows: readonly Row[]): object[] {
   return panels;
 }
 
-function shown({ title, description, unit, now = false, queries }: Panel): object {
+function shown({ title, description, unit, now = false, logarithmic = false, queries }: Panel): object {
   const targets = queries.map(({ expr, legend }, index) => ({
     refId: String.fromCharCode(65 + index),
     datasource,
@@ -113,7 +115,9 @@ function shown({ title, description, unit, now = false, queries }: Panel): objec
     type: "timeseries",
     ...common,
     fieldConfig: {
-      defaults: { unit, min: 0, custom: { fillOpacity: 10, showPoints: "never" } },
+      defaults: logarithmic
+        ? { unit, custom: { showPoints: "never", scaleDistribution: { type: "log", log: 10 } } }
+        : { unit, min: 0, custom: { showPoints: "never", fillOpacity: 10 } },
       overrides: queries.flatMap(({ rightUnit }, index) =>
         rightUnit === undefined ? [] : [onTheRight(String.fromCharCode(65 + index), rightUnit)],
       ),

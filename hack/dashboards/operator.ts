@@ -76,6 +76,7 @@ const reconciling: Panel[] = [
     title: "Duration of a reconcile",
     description: "How long it takes to look at one ChatCluster and put it right.",
     unit: "s",
+    logarithmic: true,
     queries: quantiles("controller_runtime_reconcile_time_seconds"),
   },
   {
@@ -84,7 +85,11 @@ const reconciling: Panel[] = [
       "ChatClusters that wait to be looked at, those at work, and how many may be at work at once.",
     unit: "short",
     queries: [
-      { expr: `sum(${of("workqueue_depth")})`, legend: "waiting" },
+      // Those that wait for their turn to lead hold all ChatClusters in their queue.
+      {
+        expr: `sum(${of("workqueue_depth")} and on (pod) ${of("leader_election_master_status")} == 1)`,
+        legend: "waiting",
+      },
       { expr: `sum(${of("controller_runtime_active_workers")})`, legend: "at work" },
       { expr: `max(${of("controller_runtime_max_concurrent_reconciles")})`, legend: "at work at most" },
     ],
@@ -93,6 +98,7 @@ const reconciling: Panel[] = [
     title: "Wait in the queue",
     description: "From something's happening to a ChatCluster to the operator's looking at it.",
     unit: "s",
+    logarithmic: true,
     queries: quantiles("workqueue_queue_duration_seconds"),
   },
   {

@@ -37,7 +37,8 @@ function conditions({ status }: ReportedChatCluster): Record<string, number> {
 
 function wantedReplicas({ spec, status }: ReportedChatCluster): Record<string, number> {
   return {
-    nats: spec.nats.replicas,
+    // NATS does not shrink, whatever the spec says.
+    nats: Math.max(spec.nats.replicas, status?.nats?.target ?? 0),
     redis: 1,
     server: spec.server.replicas,
     worker: status?.workers?.desired ?? spec.workers.minReplicas,

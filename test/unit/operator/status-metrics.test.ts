@@ -23,7 +23,7 @@ test("conditions and pods of every ChatCluster, which go with it", async () => {
       ...full,
       status: {
         conditions: [condition("Ready", "True"), condition("NATSReady", "False")],
-        nats: { readyReplicas: 2 },
+        nats: { readyReplicas: 2, target: 7 },
         redis: { readyReplicas: 1 },
         servers: { readyReplicas: 3 },
         workers: { readyReplicas: 1, desired: 6 },
@@ -39,7 +39,7 @@ test("conditions and pods of every ChatCluster, which go with it", async () => {
   expect(found.filter((line) => line.includes('"big"'))).toEqual([
     ofBig("condition", 'type="Ready"', 1),
     ofBig("condition", 'type="NATSReady"', 0),
-    ofBig("wanted_replicas", 'part="nats"', 5),
+    ofBig("wanted_replicas", 'part="nats"', 7),
     ofBig("wanted_replicas", 'part="redis"', 1),
     ofBig("wanted_replicas", 'part="server"', 4),
     ofBig("wanted_replicas", 'part="worker"', 6),
