@@ -12,6 +12,7 @@ import { EventRecorder } from "./kube/events.ts";
 import { queueMetrics } from "./kube/queue-metrics.ts";
 import { lagMetrics } from "./lag/lag-metrics.ts";
 import { LagWatch } from "./lag/lag-watch.ts";
+import { Monitoring } from "./monitoring.ts";
 import { Reconciler, type ReconcilerSettings } from "./reconciler.ts";
 import { statusMetrics } from "./status-metrics.ts";
 
@@ -41,6 +42,7 @@ export class Operator {
   readonly #controller: Controller;
   readonly #events: EventRecorder;
   readonly #lag: LagWatch;
+  readonly #monitoring: Monitoring;
   #isSynced = false;
   #isStopping = false;
 
@@ -82,11 +84,19 @@ export class Operator {
       onChange: (key) => this.#controller.queue.add(key),
     });
     statusMetrics(registry, () => this.#caches.chatClusters());
+    this.#monitoring = new Monitoring({
+      api: this.#api,
+      caches: this.#caches,
+      events: this.#events,
+      log,
+      onFound: (key) => this.#controller.queue.add(key),
+    });
     const reconciler = new Reconciler({
       api: this.#api,
       caches: this.#caches,
       applier,
       events: this.#events,
+      monitoring: this.#monitoring,
       log,
       image,
       lag: this.#lag,
@@ -108,6 +118,7 @@ export class Operator {
     const { leaderElection } = this.#settings;
     // All know how things are, so that whoever leads next can begin at once.
     await this.#caches.start();
+    await this.#monitoring.start();
     this.#isSynced = true;
     if (leaderElection) {
       this.#elector.lost.addEventListener("abort", () => {
@@ -130,6 +141,7 @@ export class Operator {
     this.#isStopping = true;
     await this.#controller.stop();
     await this.#lag.stop();
+    this.#monitoring.stop();
     await this.#events.stop();
     await this.#caches.stop();
     if (this.#settings.leaderElection) await this.#elector.stop();

@@ -11,6 +11,7 @@ import type { EventRecorder } from "./kube/events.ts";
 import { type KubeObject, keyOf, nameOfKey } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
 import type { LagWatch } from "./lag/lag-watch.ts";
+import type { Monitoring } from "./monitoring.ts";
 import type { NatsError, ProvidedNats } from "./nats/provide.ts";
 import { credentialsOf, credentialsSecret } from "./resources/credentials.ts";
 import { nameOf, natsNodes } from "./resources/names.ts";
@@ -30,6 +31,7 @@ export type ReconcilerSettings = {
   readonly caches: Caches;
   readonly applier: Applier;
   readonly events: EventRecorder;
+  readonly monitoring: Monitoring;
   readonly log: Log;
   readonly lag: LagWatch;
   /** Image of chat servers and queue workers where a ChatCluster names none. */
@@ -145,7 +147,7 @@ export class Reconciler {
     workers: number,
     signal: AbortSignal,
   ): Promise<{ problems: Problem[]; volumesGrow: boolean }> {
-    const { api, applier, caches, events, image } = this.#settings;
+    const { api, applier, caches, events, image, monitoring } = this.#settings;
     const problems: Problem[] = [];
     /** What is refused for a reason (a quota, a field that can't change) is no matter of the other objects. */
     const attempt = async (work: () => Promise<void>): Promise<void> => {
@@ -171,7 +173,7 @@ export class Reconciler {
       ...(claimSize !== undefined && { claimSize }),
       ...(volumeBytes !== undefined && { volumeBytes }),
     };
-    for (const wanted of objectsOf(cluster, options)) {
+    for (const wanted of [...objectsOf(cluster, options), ...monitoring.wanted(cluster)]) {
       await attempt(async () => {
         const existing = caches.get(wanted.kind, wanted.metadata);
         const applied = await applier.apply(resourceOf(wanted), wanted, existing, signal);
@@ -180,6 +182,7 @@ export class Reconciler {
         events.record(cluster, "Normal", reason, `${wanted.kind} ${wanted.metadata.name} was ${applied}`);
       });
     }
+    await attempt(() => monitoring.removeUnwanted(cluster, signal));
     return { problems, volumesGrow: volumeBytes !== undefined };
   }
 

@@ -1,14 +1,13 @@
 import { readFileSync } from "node:fs";
-import { AppsV1Api, CoreV1Api, CustomObjectsApi, KubeConfig, loadYaml } from "@kubernetes/client-node";
+import { AppsV1Api, CoreV1Api, CustomObjectsApi, loadYaml } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { kubectlAs } from "../../kube/system/kubectl.ts";
-import { Credentials } from "../../src/operator/kube/credentials.ts";
 import { natsUrl } from "../../src/operator/nats-url.ts";
 import { Operator } from "../../src/operator/operator.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { defineChatClusters, runControlPlane, type TestControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
+import { asOperator } from "../support/operator-credentials.ts";
 import { settledNats } from "../support/settled-nats.ts";
 
 /** The operator against a real API server, without nodes: what it makes of a ChatCluster, and keeps so. */
@@ -41,24 +40,13 @@ beforeAll(async () => {
     requestsPerSecond: 100,
     registry,
     log: createLog("operator", "silent"),
-    credentials: await asOperator(),
+    credentials: await asOperator(controlPlane.kubeconfig),
     provideNats: settledNats,
     natsUrl,
   });
   await operator.run();
 });
 afterAll(() => operator?.stop());
-
-/** What the operator is allowed to do where it is installed, and no more. */
-async function asOperator(): Promise<Credentials> {
-  const kubectl = (...args: string[]): Promise<string> => kubectlAs(controlPlane.kubeconfig, ...args);
-  await kubectl("apply", "--server-side", "--filename=deploy/operator.yaml");
-  const token = await kubectl("--namespace=disroom-system", "create", "token", "disroom-operator");
-  const config = new KubeConfig();
-  config.loadFromFile(controlPlane.kubeconfig);
-  config.users = config.users.map(({ name }) => ({ name, token: token.trim() }));
-  return new Credentials(() => config);
-}
 
 type Cluster = {
   metadata: { uid: string; resourceVersion: string };
