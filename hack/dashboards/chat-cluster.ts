@@ -7,6 +7,8 @@ const { of, rate, quantiles, quantile, processes } = queriesOf('namespace="$name
 const wanted = (part: string): string =>
   `max(${of("disroom_chatcluster_wanted_replicas", `part="${part}"`)})`;
 const ready = (part: string): string => `max(${of("disroom_chatcluster_ready_replicas", `part="${part}"`)})`;
+/** The operator tells the sum of them under the same name. */
+const connections = of("disroom_connections", 'role="server"');
 const lag = `max(${of("disroom_queue_lag_seconds")})`;
 
 const now: Panel[] = [
@@ -22,7 +24,7 @@ const now: Panel[] = [
     description: "People's connections to all servers.",
     unit: "short",
     now: true,
-    queries: [{ expr: `sum(${of("disroom_connections")})`, legend: "connections" }],
+    queries: [{ expr: `sum(${connections})`, legend: "connections" }],
   },
   {
     title: "Messages per second",
@@ -93,7 +95,7 @@ const people: Panel[] = [
     title: "Connections",
     description: "Open chat connections, by server.",
     unit: "short",
-    queries: [{ expr: `max by (pod) (${of("disroom_connections")})`, legend: "{{pod}}" }],
+    queries: [{ expr: `max by (pod) (${connections})`, legend: "{{pod}}" }],
   },
   {
     title: "Rooms",
@@ -288,11 +290,15 @@ export const chatCluster: Dashboard = {
   title: "DisRoom / Chat cluster",
   description: "What people notice of a ChatCluster, and its queue, workers, NATS and Redis.",
   variables: [
-    { name: "namespace", label: "Namespace", query: "label_values(disroom_connections, namespace)" },
+    {
+      name: "namespace",
+      label: "Namespace",
+      query: "label_values(disroom_messages_accepted_total, namespace)",
+    },
     {
       name: "cluster",
       label: "ChatCluster",
-      query: 'label_values(disroom_connections{namespace="$namespace"}, name)',
+      query: 'label_values(disroom_messages_accepted_total{namespace="$namespace"}, name)',
     },
   ],
   rows: [

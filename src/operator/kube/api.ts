@@ -192,13 +192,16 @@ export class KubeApi {
   ): Promise<ReadonlySet<string>> {
     try {
       const path = versionPath({ group, version });
-      const { resources } = await this.#client.call<{ resources: readonly { kind: string }[] }>({
-        ...options,
-        verb: "get",
-        method: "GET",
-        path,
-      });
-      return new Set(resources.map(({ kind }) => kind));
+      const { resources } = await this.#client.call<{ resources: readonly { name: string; kind: string }[] }>(
+        {
+          ...options,
+          verb: "get",
+          method: "GET",
+          path,
+        },
+      );
+      // Subresources are listed, too: chatclusters/scale.
+      return new Set(resources.filter(({ name }) => !name.includes("/")).map(({ kind }) => kind));
     } catch (error) {
       if (error instanceof KubeApiError && error.isNotFound) return new Set();
       throw error;
