@@ -15,17 +15,20 @@ RUN --mount=type=secret,id=npmrc --mount=type=secret,id=certificates \
 COPY tsconfig.json tsconfig.build.json ./
 COPY hack/copy-assets.js hack/
 COPY src src
+COPY monitoring monitoring
 # npm leaves empty folders behind, and a clone may be readable by its owner alone.
 RUN npm run build \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
   && find node_modules -type d -empty -delete \
-  && chmod -R a+rX dist
+  && chmod -R a+rX dist monitoring
 
 FROM ${BASE}
 WORKDIR /disroom
 COPY --chmod=644 LICENSE package.json ./
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
+# What the operator makes monitoring objects of.
+COPY --from=build /build/monitoring monitoring
 
 # How Node.js and glibc use memory: src/cluster/process-settings.ts says why. Others reach a container only from outside.
 ENV GLIBC_TUNABLES="glibc.malloc.hugetlb=1:glibc.malloc.trim_threshold=268435456:glibc.malloc.mmap_threshold=33554432" \

@@ -100,6 +100,8 @@ taken() {
   ) || fail "the Debian package $package could not be had"
   needed=$(dpkg-deb -f "$folder/$package"_*.deb Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/,/ /g')
   for need in $needed; do
+    # What pages in a browser are made of; the programs run without.
+    case $need in libjs-* | fonts-*) continue ;; esac
     dpkg -s "$need" >/dev/null 2>&1 || debian_package "$need" "what $package needs"
   done
   for program in "${programs[@]}"; do install "$folder$program" "$tools/bin/${program##*/}"; done
@@ -150,6 +152,7 @@ case "${1:-}" in
     needs telnet telnet
     needs nc netcat-openbsd
     needs openssl openssl
+    taken prometheus /usr/bin/prometheus /usr/bin/promtool
     control_plane
     ;;
   bench)

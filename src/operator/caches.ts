@@ -39,7 +39,7 @@ export type CachesSettings = {
 export class Caches {
   readonly #settings: CachesSettings;
   readonly #chatClusters: ListWatch<WatchedChatCluster>[];
-  readonly #owned: ReadonlyMap<string, ListWatch[]>;
+  readonly #owned: Map<string, ListWatch[]>;
   readonly #pods: ListWatch[];
 
   constructor(settings: CachesSettings) {
@@ -73,12 +73,24 @@ export class Caches {
     await Promise.all(all.map((cache) => cache.synced));
   }
 
+  /** Watches one more kind of which ChatClusters have some. Done when all of them are known. */
+  async watchAlso(resource: Resource): Promise<void> {
+    const added = this.#watch({ resource, labelSelector: ofAnyCluster, onChange: this.#changed });
+    this.#owned.set(resource.kind, added);
+    for (const cache of added) cache.start();
+    await Promise.all(added.map((cache) => cache.synced));
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#all.map((cache) => cache.stop()));
   }
 
   chatCluster(name: ObjectName): WatchedChatCluster | undefined {
     return find(this.#chatClusters, name);
+  }
+
+  chatClusters(): WatchedChatCluster[] {
+    return this.#chatClusters.flatMap((cache) => cache.list());
   }
 
   /** An object of a kind of which ChatClusters have some. */

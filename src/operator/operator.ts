@@ -12,7 +12,10 @@ import { EventRecorder } from "./kube/events.ts";
 import { queueMetrics } from "./kube/queue-metrics.ts";
 import { lagMetrics } from "./lag/lag-metrics.ts";
 import { LagWatch } from "./lag/lag-watch.ts";
+import { Monitoring } from "./monitoring.ts";
+import { natsHealthMetrics } from "./nats-health-metrics.ts";
 import { Reconciler, type ReconcilerSettings } from "./reconciler.ts";
+import { statusMetrics } from "./status-metrics.ts";
 
 export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" | "natsUrl" | "log"> & {
   /** Where its ChatClusters are; none for all namespaces. */
@@ -42,6 +45,7 @@ export class Operator {
   readonly #controller: Controller;
   readonly #events: EventRecorder;
   readonly #lag: LagWatch;
+  readonly #monitoring: Monitoring;
   #isSynced = false;
   #isStopping = false;
 
@@ -80,14 +84,24 @@ export class Operator {
     });
     this.#lag = new LagWatch({
       metrics: lagMetrics(registry),
+      natsMetrics: natsHealthMetrics(registry),
       log,
       onChange: (key) => this.#controller.queue.add(key),
+    });
+    statusMetrics(registry, () => this.#caches.chatClusters());
+    this.#monitoring = new Monitoring({
+      api: this.#api,
+      caches: this.#caches,
+      events: this.#events,
+      log,
+      onFound: (key) => this.#controller.queue.add(key),
     });
     const reconciler = new Reconciler({
       api: this.#api,
       caches: this.#caches,
       applier,
       events: this.#events,
+      monitoring: this.#monitoring,
       log,
       image,
       lag: this.#lag,
@@ -109,6 +123,7 @@ export class Operator {
     const { leaderElection } = this.#settings;
     // All know how things are, so that whoever leads next can begin at once.
     await this.#caches.start();
+    await this.#monitoring.start();
     this.#isSynced = true;
     if (leaderElection) {
       this.#elector.lost.addEventListener("abort", () => {
@@ -131,6 +146,7 @@ export class Operator {
     this.#isStopping = true;
     await this.#controller.stop();
     await this.#lag.stop();
+    this.#monitoring.stop();
     await this.#events.stop();
     await this.#caches.stop();
     if (this.#settings.leaderElection) await this.#elector.stop();

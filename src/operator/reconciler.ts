@@ -12,6 +12,7 @@ import type { EventRecorder } from "./kube/events.ts";
 import { type KubeObject, keyOf, nameOfKey } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
 import type { LagWatch } from "./lag/lag-watch.ts";
+import type { Monitoring } from "./monitoring.ts";
 import type { NatsError, ProvidedNats } from "./nats/provide.ts";
 import { lookAgain, Obstacles } from "./obstacles.ts";
 import { CredentialsError, credentialsOf, credentialsSecret } from "./resources/credentials.ts";
@@ -36,6 +37,7 @@ export type ReconcilerSettings = {
   readonly caches: Caches;
   readonly applier: Applier;
   readonly events: EventRecorder;
+  readonly monitoring: Monitoring;
   readonly log: Log;
   readonly lag: LagWatch;
   /** Image of chat servers and queue workers where a ChatCluster names none. */
@@ -222,7 +224,7 @@ export class Reconciler {
     problems: Problem[],
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { api, applier, caches, events, image } = this.#settings;
+    const { api, applier, caches, events, image, monitoring } = this.#settings;
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const claims = await smallClaims(api, cluster, nats, signal);
     await attempt("Volumes of", nameOf(cluster, "nats"), problems, async () => {
@@ -237,13 +239,16 @@ export class Reconciler {
       ...(claimSize !== undefined && { claimSize }),
       ...(volumeBytes !== undefined && { volumeBytes }),
     };
-    for (const wanted of objectsOf(cluster, options)) {
+    for (const wanted of [...objectsOf(cluster, options), ...monitoring.wanted(cluster)]) {
       await attempt(wanted.kind, wanted.metadata.name, problems, async () => {
         const existing = caches.get(wanted.kind, wanted.metadata);
         const applied = await applier.apply(resourceOf(wanted), wanted, existing, signal);
         if (applied !== "unchanged") changes[applied].push(nameIn(wanted));
       });
     }
+    await attempt("Monitoring of", cluster.metadata.name, problems, () =>
+      monitoring.removeUnwanted(cluster, signal),
+    );
     return volumeBytes !== undefined;
   }
 
@@ -326,7 +331,7 @@ export class Reconciler {
       lag.follow(key, {
         uid: cluster.metadata.uid,
         url: natsUrl(cluster, credentials),
-        targetSeconds: cluster.spec.workers.lag.targetSeconds,
+        spec: cluster.spec,
         expected: () => ({ servers: ready("server"), workers: ready("worker") }),
       });
     }

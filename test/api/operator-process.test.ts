@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { AppsV1Api, CustomObjectsApi, loadYaml } from "@kubernetes/client-node";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { defineChatClusters, runControlPlane, type TestControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
+import { startOperator } from "../support/operator-process.ts";
 
 /** `disroom operator` as people run it: processes, of which one acts. */
 let controlPlane: TestControlPlane;
@@ -16,44 +16,12 @@ beforeAll(async () => {
   apps = controlPlane.client(AppsV1Api);
 });
 
-type Process = {
-  readonly child: ChildProcess;
-  readonly said: string[];
-  says(message: string): Promise<object>;
-};
-const running: Process[] = [];
-afterAll(() => {
-  for (const { child } of running) child.kill("SIGKILL");
-});
-
-function startOperator(...args: string[]): Process {
-  const flags = ["--leader-election", "--lease-namespace", "default", "--http-port", "0", ...args];
-  const child = spawn(process.execPath, ["src/main.ts", "operator", ...flags], {
-    env: { ...process.env, KUBECONFIG: controlPlane.kubeconfig },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const said: string[] = [];
-  createInterface({ input: child.stderr as NonNullable<typeof child.stderr> }).on("line", (line) =>
-    said.push(line),
-  );
-  const started: Process = {
-    child,
-    said,
-    says: (message) =>
-      eventually(() => said.map((line) => JSON.parse(line)).find(({ msg }) => msg === message) ?? false, {
-        milliseconds: 60_000,
-      }),
-  };
-  running.push(started);
-  return started;
-}
-
 const deployment = { namespace: "default", name: "demo-server" };
 
 test("of two, one acts; when it is killed, the other one does within 20 s; told to stop, it goes at once", async () => {
-  const first = startOperator();
+  const first = startOperator(controlPlane.kubeconfig);
   await first.says("leading");
-  const second = startOperator();
+  const second = startOperator(controlPlane.kubeconfig);
   const { http } = (await second.says("listening")) as { http: string };
   await eventually(async () => expect((await fetch(`http://${http}/readyz`)).status).toBe(200), {
     milliseconds: 60_000,
@@ -81,7 +49,7 @@ test("of two, one acts; when it is killed, the other one does within 20 s; told 
   second.child.kill("SIGTERM");
   expect(await once(second.child, "exit")).toEqual([0, null]);
   // It has given the Lease back.
-  const third = startOperator();
+  const third = startOperator(controlPlane.kubeconfig);
   await third.says("leading");
 });
 

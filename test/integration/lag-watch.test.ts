@@ -2,8 +2,10 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { Registry } from "prom-client";
 import { afterAll, afterEach, expect, test } from "vitest";
+import { checkChatCluster } from "../../src/cluster/spec.ts";
 import { lagMetrics } from "../../src/operator/lag/lag-metrics.ts";
 import { type LagSource, LagWatch } from "../../src/operator/lag/lag-watch.ts";
+import { natsHealthMetrics } from "../../src/operator/nats-health-metrics.ts";
 import { runCluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { recordingLog } from "../support/recording-log.ts";
@@ -26,8 +28,15 @@ async function address(): Promise<{ proxy: TcpProxy; url: string }> {
   return { proxy, url: url.href };
 }
 
+const specWith = (targetSeconds: number) =>
+  checkChatCluster({
+    apiVersion: "disroom.io/v1alpha1",
+    kind: "ChatCluster",
+    metadata: { name: "test" },
+    spec: { nats: { replicas: 1 }, workers: { lag: { targetSeconds } } },
+  }).spec;
 const sourceAt = (url: string): LagSource => ({
-  ...{ uid: "1", url, targetSeconds: 2 },
+  ...{ uid: "1", url, spec: specWith(2) },
   expected: () => ({ servers: 1, workers: 1 }),
 });
 
@@ -35,14 +44,20 @@ const watches: LagWatch[] = [];
 function watching() {
   const changes: string[] = [];
   const onChange = (key: string): void => void changes.push(key);
-  const watch = new LagWatch({ metrics: lagMetrics(new Registry()), log: recordingLog().log, onChange });
+  const registry = new Registry();
+  const watch = new LagWatch({
+    metrics: lagMetrics(registry),
+    natsMetrics: natsHealthMetrics(registry),
+    log: recordingLog().log,
+    onChange,
+  });
   watches.push(watch);
-  return { watch, changes };
+  return { watch, changes, registry };
 }
 afterEach(() => Promise.all(watches.splice(0).map((watch) => watch.stop())));
 
 test("a connection for each, which is closed when its ChatCluster is forgotten or has another address", async () => {
-  const { watch, changes } = watching();
+  const { watch, changes, registry } = watching();
   const [one, other] = [await address(), await address()];
   watch.follow("chat/a", sourceAt(one.url));
   watch.follow("chat/b", sourceAt(one.url));
@@ -51,12 +66,17 @@ test("a connection for each, which is closed when its ChatCluster is forgotten o
   expect(watch.shown("chat/a")).toEqual({ lagSeconds: 0, lagBytes: 0, connections: 0 });
   expect(one.proxy.connections).toBe(2);
 
-  watch.follow("chat/a", { ...sourceAt(one.url), targetSeconds: 7 });
+  watch.follow("chat/a", { ...sourceAt(one.url), spec: specWith(7) });
   expect(watch.latest("chat/a")).toBeDefined();
   watch.follow("chat/a", sourceAt(other.url));
   expect(watch.latest("chat/a")).toBeUndefined();
   await eventually(() => watch.latest("chat/a") !== undefined);
+  // How its NATS is comes with it.
+  await eventually(async () =>
+    expect(await registry.metrics()).toContain('disroom_jetstream_up{namespace="chat",name="b"} 1'),
+  );
   await watch.forget("chat/b");
+  expect(await registry.metrics()).not.toContain('name="b"');
   await eventually(() => one.proxy.connections === 0);
   expect(other.proxy.connections).toBe(1);
   await watch.stop();

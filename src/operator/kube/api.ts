@@ -1,7 +1,7 @@
 import { KubeApiError } from "./api-error.ts";
 import { KubeClient, type KubeClientSettings, type RequestOptions } from "./client.ts";
 import type { KubeObject, ObjectMeta, ObjectName } from "./objects.ts";
-import { apiVersionOf, collectionPath, objectPath, type Resource } from "./resource.ts";
+import { apiVersionOf, collectionPath, objectPath, type Resource, versionPath } from "./resource.ts";
 import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
 
 export type KubeApiSettings = KubeClientSettings & {
@@ -183,6 +183,29 @@ export class KubeApi {
   /** What happens to objects from now on (`watch.ts`). */
   watch<T = KubeObject>(resource: Resource, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
     return watch<T>(this.#client, resource, options);
+  }
+
+  /** The kinds that the API server serves of a version of a group: none where it does not know the version. */
+  async kinds(
+    { group, version }: Pick<Resource, "group" | "version">,
+    options: RequestOptions = {},
+  ): Promise<ReadonlySet<string>> {
+    try {
+      const path = versionPath({ group, version });
+      const { resources } = await this.#client.call<{ resources: readonly { name: string; kind: string }[] }>(
+        {
+          ...options,
+          verb: "get",
+          method: "GET",
+          path,
+        },
+      );
+      // Subresources are listed, too: chatclusters/scale.
+      return new Set(resources.filter(({ name }) => !name.includes("/")).map(({ kind }) => kind));
+    } catch (error) {
+      if (error instanceof KubeApiError && error.isNotFound) return new Set();
+      throw error;
+    }
   }
 
   /** Ends its connections. */

@@ -35,21 +35,29 @@ export const resources = {
   jobs: inNamespaces("batch", "v1", "Job", "jobs"),
   leases: inNamespaces("coordination.k8s.io", "v1", "Lease", "leases"),
   chatClusters: inNamespaces("disroom.io", "v1alpha1", "ChatCluster", "chatclusters"),
+  podMonitors: inNamespaces("monitoring.coreos.com", "v1", "PodMonitor", "podmonitors"),
+  prometheusRules: inNamespaces("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules"),
   networkPolicies: inNamespaces("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
   podDisruptionBudgets: inNamespaces("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
 } as const satisfies Record<string, Resource>;
 
+type GroupVersion = Pick<Resource, "group" | "version">;
+
 /** What objects of the resource say in their field apiVersion. */
-export function apiVersionOf({ group, version }: Resource): string {
+export function apiVersionOf({ group, version }: GroupVersion): string {
   return group === "" ? version : `${group}/${version}`;
+}
+
+/** The path of all kinds of a version of a group. */
+export function versionPath(of: GroupVersion): string {
+  return `${of.group === "" ? "/api" : "/apis"}/${apiVersionOf(of)}`;
 }
 
 /** The path of all objects of a kind: those of one namespace, or of the whole cluster. */
 export function collectionPath(resource: Resource, namespace?: string): string {
-  const root = resource.group === "" ? "/api" : "/apis";
   const place =
     resource.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : "";
-  return `${root}/${apiVersionOf(resource)}${place}/${resource.plural}`;
+  return `${versionPath(resource)}${place}/${resource.plural}`;
 }
 
 export function objectPath(

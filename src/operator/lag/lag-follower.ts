@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { ChatClusterSpec } from "../../cluster/chat-cluster.ts";
 import { connectOnce } from "../../platform/nats.ts";
 import { within } from "../../platform/within.ts";
 import { LagMeter } from "../../scaling/lag-meter.ts";
@@ -7,6 +8,7 @@ import { LagUnknown } from "../../scaling/lag-unknown.ts";
 import type { Expected } from "../../scaling/reports.ts";
 import { type BackOffSettings, backOff } from "../kube/back-off.ts";
 import type { TokenBucket } from "../kube/token-bucket.ts";
+import { type NatsHealth, readNatsHealth } from "../nats-health.ts";
 import type { LagResult } from "./lag-display.ts";
 
 /** Between two measurements, in milliseconds; a tenth more or less, so that many don't measure at once. */
@@ -14,6 +16,8 @@ const interval = 3000;
 const jitter = 0.1;
 /** Between two attempts to connect, in milliseconds. */
 const retry: BackOffSettings = { first: interval, most: 60_000 };
+/** One in so many measurements looks at NATS itself, too. */
+const healthEvery = 10;
 /** How long whoever stops it waits for an attempt to connect that is under way, in milliseconds. */
 const stopLimit = 3000;
 
@@ -25,6 +29,10 @@ export type LagFollowerSettings = {
   /** Where attempts to connect wait for their turn, with those of others. */
   readonly attempts: TokenBucket;
   readonly onResult: (result: LagResult) => void;
+  /** Told less often how NATS itself is; undefined where it does not say. */
+  readonly onHealth: (health: NatsHealth | undefined) => void;
+  /** What there is to be in NATS. */
+  readonly spec: () => ChatClusterSpec;
 };
 
 /** Measures the lag of one ChatCluster all the time, over a connection that it holds, until it is stopped. */
@@ -52,12 +60,17 @@ export class LagFollower {
     const { signal } = this.#stop;
     const pause = (milliseconds: number): Promise<unknown> =>
       delay(milliseconds, undefined, { signal }).catch(() => {});
-    while (!signal.aborted) {
+    for (let round = 0; !signal.aborted; round++) {
       if (this.#open === undefined) await pause(this.#settings.attempts.take());
       if (signal.aborted) return;
       const result = await this.#measure();
       if (signal.aborted) return;
       this.#settings.onResult(result);
+      if (round % healthEvery === 0 || result instanceof LagUnknown) {
+        const health = await this.#readHealth();
+        if (signal.aborted) return;
+        this.#settings.onHealth(health);
+      }
       await pause(
         this.#failedAttempts > 0
           ? backOff(retry, this.#failedAttempts)
@@ -74,6 +87,11 @@ export class LagFollower {
       if (error instanceof LagUnknown) return error;
       throw error;
     }
+  }
+
+  async #readHealth(): Promise<NatsHealth | undefined> {
+    const { connection } = this.#open ?? {};
+    return connection && readNatsHealth(connection, this.#settings.spec()).catch(() => undefined);
   }
 
   async #connect(): Promise<{ readonly meter: LagMeter }> {

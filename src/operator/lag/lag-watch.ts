@@ -1,8 +1,11 @@
+import type { ChatClusterSpec } from "../../cluster/chat-cluster.ts";
 import type { Log } from "../../platform/log.ts";
 import { LagUnknown } from "../../scaling/lag-unknown.ts";
 import type { Expected } from "../../scaling/reports.ts";
 import type { LagSample } from "../../scaling/sample.ts";
+import { nameOfKey } from "../kube/objects.ts";
 import { TokenBucket } from "../kube/token-bucket.ts";
+import type { NatsHealthMetrics } from "../nats-health-metrics.ts";
 import type { SeenLag } from "../status/lag.ts";
 import { LagDisplay } from "./lag-display.ts";
 import { LagFollower } from "./lag-follower.ts";
@@ -18,13 +21,14 @@ export type LagSource = {
   readonly uid: string;
   /** Its NATS, with user and password. */
   readonly url: string;
-  readonly targetSeconds: number;
+  readonly spec: ChatClusterSpec;
   /** How many of its servers and workers are ready; asked at each measurement. */
   readonly expected: () => Expected;
 };
 
 export type LagWatchSettings = {
   readonly metrics: LagMetrics;
+  readonly natsMetrics: NatsHealthMetrics;
   readonly log: Log;
   /** Told the key of a ChatCluster whose status is to say something else of the lag. */
   readonly onChange: (key: string) => void;
@@ -65,7 +69,9 @@ export class LagWatch {
         url: source.url,
         expected: () => followed.source.expected(),
         attempts: this.#attempts,
+        spec: () => followed.source.spec,
         onResult: (result) => this.#take(key, followed, result),
+        onHealth: (health) => this.#settings.natsMetrics.set(nameOfKey(key), health),
       }),
     };
     this.#followed.set(key, followed);
@@ -77,6 +83,7 @@ export class LagWatch {
     if (followed === undefined) return;
     this.#followed.delete(key);
     this.#settings.metrics.gone(key);
+    this.#settings.natsMetrics.forget(nameOfKey(key));
     await followed.follower.stop();
   }
 
@@ -102,7 +109,7 @@ export class LagWatch {
     const { metrics, log, onChange } = this.#settings;
     followed.latest = result instanceof LagUnknown ? undefined : result.sample;
     metrics.measured(key, result);
-    if (!followed.display.take(result, followed.source.targetSeconds)) return;
+    if (!followed.display.take(result, followed.source.spec.workers.lag.targetSeconds)) return;
     if (result instanceof LagUnknown) log.warn({ key, err: result }, "the lag is unknown");
     onChange(key);
   }

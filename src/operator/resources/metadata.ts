@@ -39,7 +39,7 @@ export function podLabels(cluster: StoredChatCluster, part: Part, image: string)
 export function metadataOf(
   cluster: StoredChatCluster,
   name: string,
-  component: Part | "credentials",
+  component: Part | "credentials" | "monitoring",
   image?: string,
 ): ObjectMeta {
   return {

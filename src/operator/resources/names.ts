@@ -9,7 +9,10 @@ export type Part = "nats" | "redis" | "server" | "worker";
  * The name of an object. Whatever is in front, a ChatCluster's name leaves room for 20 characters more (the CRD limits
  * it), of which Kubernetes takes some for the numbers and hashes of pods.
  */
-export function nameOf(cluster: StoredChatCluster, what: Part | "nats-headless" | "credentials"): string {
+export function nameOf(
+  cluster: StoredChatCluster,
+  what: Part | "nats-headless" | "credentials" | "monitoring",
+): string {
   return `${cluster.metadata.name}-${what}`;
 }
 

@@ -316,3 +316,9 @@ test("a service account's token that is replaced is used at once when the old on
   await eventually(async () => expect(await who()).toMatchObject(named("second")), { interval: 100 });
   own.close();
 });
+
+test("knows which kinds the API server serves", async () => {
+  expect(await api.kinds(chatClusters)).toEqual(new Set(["ChatCluster"]));
+  expect(await api.kinds(pods)).toContain("Pod");
+  expect(await api.kinds(resources.podMonitors)).toEqual(new Set());
+});

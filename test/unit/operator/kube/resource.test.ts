@@ -1,10 +1,17 @@
 import { expect, test } from "vitest";
 import { keyOf, nameOfKey } from "../../../../src/operator/kube/objects.ts";
-import { collectionPath, objectPath, resources } from "../../../../src/operator/kube/resource.ts";
+import {
+  collectionPath,
+  objectPath,
+  resources,
+  versionPath,
+} from "../../../../src/operator/kube/resource.ts";
 
 const { chatClusters, namespaces, pods } = resources;
 
 test("knows where the API server serves objects", () => {
+  expect(versionPath(pods)).toBe("/api/v1");
+  expect(versionPath(chatClusters)).toBe("/apis/disroom.io/v1alpha1");
   expect(collectionPath(pods)).toBe("/api/v1/pods");
   expect(collectionPath(pods, "demo")).toBe("/api/v1/namespaces/demo/pods");
   expect(objectPath(pods, { namespace: "demo", name: "a" })).toBe("/api/v1/namespaces/demo/pods/a");
