@@ -1,0 +1,36 @@
+{{/* What the operator may do to ChatClusters and what belongs to them, in the namespaces that it looks after. */}}
+{{- define "disroom-operator.rules" -}}
+# Nothing here lets it delete: what belongs to a ChatCluster goes with it by garbage collection.
+- apiGroups: [disroom.io]
+  resources: [chatclusters]
+  verbs: [get, list, watch]
+- apiGroups: [disroom.io]
+  resources: [chatclusters/status]
+  verbs: [patch]
+# Where the API server checks it, owning objects that block their owner's deletion takes this.
+- apiGroups: [disroom.io]
+  resources: [chatclusters/finalizers]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [secrets, serviceaccounts, services]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+# Volumes of NATS grow by their claims.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, patch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
