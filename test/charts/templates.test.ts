@@ -43,12 +43,16 @@ function kubectl(...args: string[]): Promise<string> {
 
 type Values = Readonly<Record<string, unknown>>;
 
+const known = new Map<string, Promise<string>>();
+
 /** What a chart makes of values, which are given by their paths. */
 async function rendered(chart: string, values: Values = {}, ...args: string[]): Promise<KubeObject[]> {
   const sets = Object.entries(values).map(([path, value]) => `--set-json=${path}=${JSON.stringify(value)}`);
-  const place = ["--namespace=disroom-system", kubeVersion];
-  const text = await helm("template", "disroom-operator", chart, ...place, ...sets, ...args);
-  return parseAllDocuments(text)
+  const command = ["template", "disroom-operator", chart, "--namespace=disroom-system", kubeVersion, ...sets];
+  const key = [...command, ...args].join(" ");
+  const text = known.get(key) ?? helm(...command, ...args);
+  known.set(key, text);
+  return parseAllDocuments(await text)
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object) => object !== null);
 }
