@@ -1,14 +1,15 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { kubectlAs } from "../../kube/system/kubectl.ts";
 import type { KubeObject } from "../../src/operator/kube/objects.ts";
+import { chartWithTopic } from "../support/chart-copy.ts";
 import { newFolder, runControlPlane, type TestControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
-import { clusterChart, helmAs, operatorChart } from "../support/helm.ts";
+import { clusterChart, commandsOf, environment, helmAs, operatorChart } from "../support/helm.ts";
 
 /** The life of releases on a real API server, without nodes: each test goes on from the one before. */
 
@@ -48,29 +49,19 @@ async function versions(release: string, namespace: string): Promise<string[]> {
   );
 }
 
-/** The commands that an installation tells one to type next. */
-async function commandsOf(notes: string): Promise<string[]> {
-  return notes.split("\n").flatMap((line) => (line.startsWith("  ") ? [line.trim()] : []));
-}
-
 test("both charts are installed, and tell what to type next", async () => {
   const notes = await helm("install", ...operator, "--create-namespace");
   await kubectl("wait", "--for=condition=Established", "crd/chatclusters.disroom.io", "--timeout=30s");
-  const [rollout, install, get, ...others] = await commandsOf(notes);
+  const [rollout, install, get, ...others] = commandsOf(notes);
   expect(others).toEqual([]);
   expect(rollout).toBe("kubectl --namespace disroom-system rollout status deployment/disroom-operator");
   expect(get).toBe("kubectl get chat --all-namespaces");
 
+  const env = environment(controlPlane.kubeconfig);
   const shell = (command: string): Promise<{ stdout: string }> =>
-    promisify(execFile)("sh", ["-c", command], {
-      env: {
-        ...process.env,
-        PATH: `${process.env.PATH}:${process.env.HOME}/.cache/disroom/bin`,
-        KUBECONFIG: controlPlane.kubeconfig,
-      },
-    });
+    promisify(execFile)("sh", ["-c", command], { env });
   const { stdout } = await shell(install ?? "");
-  expect(await commandsOf(stdout)).toEqual([
+  expect(commandsOf(stdout)).toEqual([
     "kubectl --namespace chat wait --for=condition=Ready chat/demo --timeout=5m",
     "kubectl --namespace chat get chat demo",
     "nc 127.0.0.1 8080",
@@ -106,19 +97,11 @@ test("what depends on several fields is refused in the words of the CRD", async 
 });
 
 test("a field that is new in the CRD comes with an upgrade, and ChatClusters stay", async () => {
-  const newer = join(newFolder(), "disroom-operator");
-  cpSync(operatorChart, newer, { recursive: true });
-  const crd = join(newer, "files/crds/chatclusters.disroom.io.yaml");
-  const field = "                paused:\n";
-  const text = readFileSync(crd, "utf8");
-  expect(text).toContain(field);
-  writeFileSync(crd, text.replace(field, `                topic: { type: string }\n${field}`));
-
   const uid = await chat("{.metadata.uid}");
   const patch = ["--namespace=chat", "patch", "chat", "demo", "--type=merge", "--warnings-as-errors"];
   const set = [...patch, '--patch={"spec":{"topic":"cats"}}'];
   await expect(kubectl(...set)).rejects.toThrow('unknown field "spec.topic"');
-  await helm("upgrade", "disroom-operator", newer, "--namespace=disroom-system");
+  await helm("upgrade", "disroom-operator", chartWithTopic(newFolder()), "--namespace=disroom-system");
   // The API server takes a moment to serve it.
   await eventually(() => kubectl(...set), { milliseconds: 30_000, interval: 250 });
   expect(await chat("{.spec.topic} {.metadata.uid}")).toBe(`cats ${uid}`);
@@ -189,6 +172,23 @@ test("an operator for some namespaces works there with the rights and arguments 
     "deployment.apps/disroom-operator",
   ]);
   expect(said).not.toContain("forbidden");
+});
+
+test("what was installed with kubectl can be taken over", async () => {
+  await helm("uninstall", "disroom-operator", "--namespace=disroom-system", "--wait");
+  await kubectl("apply", "--server-side", "--force-conflicts", "--filename=crds", "--filename=deploy");
+  const uid = (kind: string): Promise<string> =>
+    kubectl(
+      "--namespace=disroom-system",
+      "get",
+      kind,
+      "disroom-operator",
+      "--output=jsonpath={.metadata.uid}",
+    );
+  const before = await uid("deployment");
+  await expect(helm("install", ...operator)).rejects.toThrow("cannot be imported into the current release");
+  await helm("install", ...operator, "--take-ownership");
+  expect(await uid("deployment")).toBe(before);
 });
 
 /** Of the operator's service account, by a token as its pods have one. */
