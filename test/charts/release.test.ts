@@ -89,6 +89,22 @@ test("an upgrade of a ChatCluster changes what was said, and not what others hav
   expect(await chat("{.spec.server.service.type} {.spec.server.replicas}")).toBe("LoadBalancer 5");
 });
 
+test("a field that both values and somebody else set is a conflict, unless the values are to win", async () => {
+  await kubectl(
+    "--namespace=chat",
+    "patch",
+    "chat",
+    "demo",
+    "--type=merge",
+    '--patch={"spec":{"paused":true}}',
+  );
+  const set = "--set=spec.paused=false";
+  await expect(helm("upgrade", ...demo, set)).rejects.toThrow(/conflict.*\.spec\.paused/s);
+  expect(await chat("{.spec.paused}")).toBe("true");
+  await helm("upgrade", ...demo, set, "--force-conflicts");
+  expect(await chat("{.spec.paused}")).toBe("false");
+});
+
 test("what depends on several fields is refused in the words of the CRD", async () => {
   await expect(helm("upgrade", ...demo, "--set=spec.workers.minReplicas=17")).rejects.toThrow(
     "must be at most spec.workers.partitions",

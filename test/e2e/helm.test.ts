@@ -187,7 +187,8 @@ test("a chat cluster goes with its release, but for its messages, which a new on
     async () => expect(await chat.kubectl("get", kinds, "--output=name", "--ignore-not-found")).toBe(""),
     { milliseconds: 120_000, interval: 500 },
   );
-  const claims = await chat.kubectl("get", "persistentvolumeclaims", "--output=name");
+  const selector = "--selector=app.kubernetes.io/name=disroom,app.kubernetes.io/instance=demo";
+  const claims = await chat.kubectl("get", "persistentvolumeclaims", selector, "--output=name");
   expect(claims).toBe("persistentvolumeclaim/data-demo-nats-0\n");
 
   // The CRD is the first release's, which had the same name.
