@@ -33,8 +33,8 @@ beforeAll(async () => {
   }
   withSamples = join(newFolder(), "disroom-operator");
   cpSync(operatorChart, withSamples, { recursive: true });
-  cpSync("test/charts/samples/rules.yaml", join(withSamples, "files/rules/sample.yaml"));
-  cpSync("test/charts/samples/dashboard.json", join(withSamples, "files/dashboards/sample.json"));
+  cpSync("test/charts/samples/rules.yaml", join(withSamples, "files/rules/chat-cluster.yaml"));
+  cpSync("test/charts/samples/dashboard.json", join(withSamples, "files/dashboards/chat-cluster.json"));
 });
 
 function kubectl(...args: string[]): Promise<string> {
@@ -93,6 +93,8 @@ const without: Values = {
   "podDisruptionBudget.enabled": false,
   "networkPolicy.enabled": false,
   "metrics.service.enabled": false,
+  "prometheusRule.chatClusters": false,
+  "dashboards.chatClusters": false,
 };
 
 /** All other values, each another than its default. */
@@ -245,12 +247,14 @@ describe("the operator's chart", () => {
 
   test("rules and dashboards get into their objects as they are", async () => {
     const objects = await rendered(withSamples, features);
-    const rule = objects.find(({ metadata }) => metadata.name === "disroom-operator-sample");
+    const rule = objects.find(({ metadata }) => metadata.name === "disroom-operator-chat-cluster");
     expect(rule?.spec).toEqual(parse(readFileSync("test/charts/samples/rules.yaml", "utf8")));
-    const dashboard = objects.find(({ metadata }) => metadata.name === "disroom-operator-dashboard-sample");
+    const dashboard = objects.find(
+      ({ metadata }) => metadata.name === "disroom-operator-dashboard-chat-cluster",
+    );
     expect(dashboard?.metadata.labels).toMatchObject({ grafana_dashboard: "1" });
     const data = dashboard?.data as Record<string, string>;
-    expect(JSON.parse(data["disroom-operator-sample.json"] ?? "")).toEqual(
+    expect(JSON.parse(data["disroom-operator-chat-cluster.json"] ?? "")).toEqual(
       JSON.parse(readFileSync("test/charts/samples/dashboard.json", "utf8")),
     );
   });
