@@ -9,7 +9,7 @@ results := node_modules/.cache/test-results.json
 vitest := npm exec -- vitest run --reporter=default --reporter=json --outputFile.json=$(results)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up image kube-setup kube-up kube-down kube-node-off kube-node-on test e2e chaos chaos-mutants \
+.PHONY: help setup up image manifests kube-setup kube-up kube-down kube-node-off kube-node-on test e2e chaos chaos-mutants \
   power-failure bench bench-operator check format build clean
 
 ##@ Run
@@ -72,6 +72,10 @@ bench-operator: setup dist/.built ## Measure the operator with 1,000 ChatCluster
 check: setup ## Check format, lint and types
 	@npm run --silent check
 
+manifests: setup ## Make deploy/ from the operator's chart
+	@hack/setup.sh charts
+	@$(node) hack/charts/manifests.ts
+
 format: setup ## Format the files
 	@npm run --silent format
 
@@ -80,13 +84,14 @@ test: ## Check, build and run all tests on this machine
 	@npm run --silent check
 	@$(MAKE) --no-print-directory dist/.built
 	@rm -f $(results)
-	@$(vitest) --project unit --project integration --project api; \
+	@command -v helm >/dev/null || echo "helm is not there: the charts are left to make e2e"
+	@$(vitest) --project unit --project integration --project api $$(command -v helm >/dev/null && echo --project charts); \
 	  status=$$?; $(node) hack/test-summary.js $(results); exit $$status
 
 e2e: kube-setup ## Run the tests that need a whole Kubernetes, on one of this machine
 	@hack/setup.sh test
 	@rm -f $(results)
-	@hack/e2e.sh $(vitest) --project kube --project e2e; \
+	@hack/e2e.sh $(vitest) --project charts --project kube --project e2e; \
 	  status=$$?; $(node) hack/test-summary.js $(results); exit $$status
 
 clean: ## Remove dist/; messages in .disroom/ and installed packages stay

@@ -27,6 +27,16 @@ export default defineConfig({
       },
       {
         test: {
+          // The Helm charts: needs helm and a real Kubernetes API server, but no nodes.
+          name: "charts",
+          include: ["test/charts/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           // How the local Kubernetes comes and goes.
           name: "kube",
           include: ["test/kube/**/*.test.ts"],

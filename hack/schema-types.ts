@@ -44,7 +44,7 @@ export function typesOf({ spec: { group, names: kinds, versions } }: Crd): strin
 }
 
 /** Groups of fields that are used more than once, and those in lists, which are named after their list. */
-function namedIn(root: Schema): [schema: Schema, name: string][] {
+export function namedIn(root: Schema): [schema: Schema, name: string][] {
   const uses = new Map<Schema, { name: string; count: number }>();
   const visit = (schema: Schema, name: string): void => {
     const seen = uses.get(schema);

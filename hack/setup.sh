@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing to run DisRoom from its sources (hack/setup.sh), and besides to test it (test), to compare it
-# with ngIRCd (bench), to build its container image (image), and to run a Kubernetes on this machine (kube).
+# with ngIRCd (bench), to build its container image (image), to work on its Helm charts (charts), and to run a Kubernetes on
+# this machine (kube).
 # What is there already stays as it is. Programs that are built go to a cache folder outside the work tree.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -141,8 +142,8 @@ nodes() {
 }
 
 case "${1:-}" in
-  '' | test | bench | image | kube) ;;
-  *) fail "there is no \"$1\" to set up, only: test, bench, image, kube" ;;
+  '' | test | bench | image | charts | kube) ;;
+  *) fail "there is no \"$1\" to set up, only: test, bench, image, charts, kube" ;;
 esac
 node_packages
 nats_server
@@ -160,6 +161,7 @@ case "${1:-}" in
     needs redis-benchmark redis-tools
     ;;
   image) image_builder ;;
+  charts) built helm helm ;;
   kube)
     image_builder
     nodes

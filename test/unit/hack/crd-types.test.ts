@@ -60,8 +60,3 @@ test.each([
   expect(run().status).toBe(0);
   expect(run("--check").status).toBe(0);
 });
-
-test("`npm run check` asks for it", () => {
-  const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
-  expect(scripts.check).toContain("node hack/crd-types.ts --check");
-});
