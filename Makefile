@@ -10,7 +10,7 @@ vitest := npm exec -- vitest run --reporter=default --reporter=json --outputFile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up image kube-setup kube-up kube-down kube-node-off kube-node-on test e2e chaos chaos-mutants \
-  power-failure bench check format build clean
+  power-failure bench simulate check format build clean
 
 ##@ Run
 
@@ -64,6 +64,9 @@ power-failure: setup dist/.built ## Take the power off NATS and its disks, and c
 bench: setup dist/.built ## Measure DisRoom beside ngIRCd, about 35 minutes; a part of it: make bench ARGS="--workloads A,B --rounds 3"
 	@hack/setup.sh bench
 	@exec $(node) bench/main.ts $(ARGS)
+
+simulate: setup ## Compare worker scaling policies by simulation: make simulate SEED=7; all rows: make simulate ARGS=--json
+	@exec $(node) bench/simulate/main.ts $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: setup ## Check format, lint and types
 	@npm run --silent check
