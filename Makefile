@@ -10,7 +10,7 @@ vitest := npm exec -- vitest run --reporter=default --reporter=json --outputFile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up image manifests kube-setup kube-up kube-down kube-node-off kube-node-on test e2e chaos chaos-mutants \
-  power-failure bench bench-operator check format build clean
+  power-failure bench bench-operator simulate check format build clean
 
 ##@ Run
 
@@ -68,6 +68,9 @@ bench: setup dist/.built ## Measure DisRoom beside ngIRCd, about 35 minutes; a p
 bench-operator: setup dist/.built ## Measure the operator with 1,000 ChatClusters on a real API server, Linux, 20 minutes or make bench-operator ARGS="--clusters 200"
 	@hack/setup.sh test
 	@exec $(node) bench/operator/main.ts $(ARGS)
+
+simulate: setup ## Compare worker scaling policies by simulation: make simulate SEED=7; all rows: make simulate ARGS=--json
+	@exec $(node) bench/simulate/main.ts $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: setup ## Check format, lint and types
 	@npm run --silent check

@@ -1,3 +1,4 @@
+/** What is known of the lag at one moment. */
 export type LagSample = {
   /** Milliseconds of a monotonic clock. */
   readonly at: number;

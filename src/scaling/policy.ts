@@ -1,0 +1,181 @@
+import { type Count, growthLimit, recentCounts } from "./growth.ts";
+import { arrivalRate, enough, isOverloaded, needed } from "./need.ts";
+import type { Reason } from "./reason.ts";
+import type { LagSample } from "./sample.ts";
+import { emptyWindow, highestWish, type Window, withWish } from "./window.ts";
+
+/** The part of the target that the lag is kept at, so that it stays below the target while load and lag vary. */
+const aim = 0.75;
+/** How far from there the lag may be without the number of workers being changed. */
+const tolerance = 0.1;
+/** How many to begin with when messages wait and no worker is ready. */
+const firstWorkers = 5;
+/** A sample stands for this time before it at most, in milliseconds: they come every few seconds. */
+const longestInterval = 15_000;
+
+/** What a ChatCluster says of its workers' count. */
+export type ScalingSettings = {
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+  readonly lag: { readonly targetSeconds: number; readonly scaleDownDelaySeconds: number };
+};
+
+/** What is seen when a decision is due. */
+export type Seen = {
+  /** undefined when the measurement failed. */
+  readonly sample: LagSample | undefined;
+  /** Workers that were asked for, ready or not: what is wanted of the Deployment now. */
+  readonly asked: number;
+  /** Those of them that are ready. */
+  readonly ready: number;
+};
+
+/** What the policy remembers. It may be lost at any time: then it is learned again while the count stays. */
+export type PolicyState = {
+  readonly last: LagSample | undefined;
+  /** Bytes per second that arrived before the last sample. */
+  readonly arrivals: number | undefined;
+  readonly counts: readonly Count[];
+  readonly window: Window;
+};
+
+export const initialState: PolicyState = {
+  last: undefined,
+  arrivals: undefined,
+  counts: [],
+  window: emptyWindow,
+};
+
+export type Decision = {
+  readonly state: PolicyState;
+  readonly workers: number;
+  readonly reason: Reason;
+};
+
+/**
+ * How many workers are wanted at `now`, in milliseconds of the samples' clock. Grows at once, twofold or by 4 in
+ * 15 seconds; shrinks to what was the most that was needed in the window; holds while nothing is known.
+ */
+export function decide(settings: ScalingSettings, state: PolicyState, seen: Seen, now: number): Decision {
+  const { sample, asked } = seen;
+  const counts = recentCounts(state.counts, asked, now);
+  const bounded = within(settings, asked);
+  if (bounded !== asked) {
+    const text = `${asked} workers are outside of the ${settings.minReplicas} to ${settings.maxReplicas} that are allowed`;
+    return { state: { ...state, counts }, workers: bounded, reason: { name: "Bounds", text } };
+  }
+  if (sample === undefined) {
+    const text = `the lag could not be measured: ${asked} workers stay`;
+    return {
+      state: { ...state, last: undefined, arrivals: undefined, counts },
+      workers: asked,
+      reason: { name: "Unknown", text },
+    };
+  }
+
+  const elapsed = Math.min(longestInterval, sample.at - (state.last?.at ?? sample.at));
+  const wish = wishFor(settings, state, seen, sample);
+  const length = settings.lag.scaleDownDelaySeconds * 1000;
+  const window = withWish(state.window, elapsed, within(settings, wish.workers), length);
+  const floor = highestWish(window, length) ?? asked;
+  const decided = counted(settings, counts, asked, wish, floor);
+  const next = {
+    ...{ last: sample, arrivals: arrivalRate(state.last, sample), window },
+    counts: recentCounts(counts, decided.workers, now),
+  };
+  return { state: next, ...decided };
+}
+
+type Wish = { readonly workers: number; readonly reason: Reason };
+
+/** What the sample by itself asks for, whatever the bounds are. */
+function wishFor(
+  { lag: { targetSeconds } }: ScalingSettings,
+  state: PolicyState,
+  seen: Seen,
+  sample: LagSample,
+): Wish {
+  const { lagSeconds, lagBytes, storedBytesPerSecond } = sample;
+  const { asked, ready } = seen;
+  const aimed = targetSeconds * aim;
+  const limit = aimed * (1 + tolerance);
+  const text = `the oldest message has waited for ${lagSeconds.toFixed(1)} s, of ${targetSeconds} s that it may at most`;
+  if (lagSeconds > targetSeconds) {
+    return { workers: more(state, seen, sample, aimed), reason: { name: "LagAboveTarget", text } };
+  }
+  const isNew = ready === 0 && lagBytes > 0;
+  if (lagSeconds > limit || isNew || isOverloaded(state.last, sample, limit)) {
+    return { workers: more(state, seen, sample, aimed), reason: { name: "LagRising", text } };
+  }
+  if (lagBytes === 0 && storedBytesPerSecond === 0) {
+    return { workers: 0, reason: { name: "Idle", text: "nothing waits and nothing is stored" } };
+  }
+  // Who does not answer may be storing all the same; without anybody's answer nothing is given up.
+  const isAnswered = sample.workers > 0 && sample.busy !== undefined;
+  const workers = isAnswered
+    ? enough(sample, Math.max(ready, sample.workers), aimed * (1 - tolerance))
+    : asked;
+  return { workers: Math.min(workers, asked), reason: { name: "Steady", text } };
+}
+
+/** How many workers a lag asks for that is too long. */
+function more(
+  { last, arrivals }: PolicyState,
+  { asked, ready }: Seen,
+  sample: LagSample,
+  aimed: number,
+): number {
+  if (ready === 0) return firstWorkers;
+  const need = needed(last, sample, arrivals, aimed);
+  // Those that are ready but don't answer are of no use.
+  if (need !== undefined) return need + Math.max(0, ready - sample.workers);
+  // The first sample after a start or a gap says too little; if workers don't answer at all, the lag has to do.
+  return last === undefined ? asked : Math.ceil(asked * Math.min(2, sample.lagSeconds / aimed));
+}
+
+/** The wish within growth, window and bounds, and why it is that many. */
+function counted(
+  settings: ScalingSettings,
+  counts: readonly Count[],
+  asked: number,
+  { workers: wished, reason }: Wish,
+  floor: number,
+): Pick<Decision, "workers" | "reason"> {
+  const { minReplicas, maxReplicas } = settings;
+  if (wished > asked) {
+    if (asked === maxReplicas)
+      return {
+        workers: asked,
+        reason: told("AtMaximum", reason, `${maxReplicas} workers are the most that are allowed`),
+      };
+    const workers = Math.min(wished, maxReplicas, growthLimit(counts, asked));
+    if (workers > asked) return { workers, reason };
+    return {
+      workers: asked,
+      reason: told("GrowthLimit", reason, "those that were added have yet to take effect"),
+    };
+  }
+  if (
+    reason.name === "LagAboveTarget" ||
+    reason.name === "LagRising" ||
+    Math.max(wished, minReplicas) === asked
+  ) {
+    return { workers: asked, reason };
+  }
+  const workers = Math.min(asked, Math.max(minReplicas, floor));
+  const { scaleDownDelaySeconds } = settings.lag;
+  if (workers === asked) {
+    const text = `fewer than ${asked} workers may be enough, but have to be for ${scaleDownDelaySeconds} s`;
+    return { workers, reason: { name: reason.name === "Idle" ? "Idle" : "Stabilizing", text } };
+  }
+  const text = `${workers} workers have been enough for ${scaleDownDelaySeconds} s`;
+  return { workers, reason: { name: reason.name === "Idle" ? "Idle" : "FewerSuffice", text } };
+}
+
+const told = (name: Reason["name"], { text }: Reason, more: string): Reason => ({
+  name,
+  text: `${text}; ${more}`,
+});
+
+const within = ({ minReplicas, maxReplicas }: ScalingSettings, workers: number): number =>
+  Math.min(maxReplicas, Math.max(minReplicas, workers));
