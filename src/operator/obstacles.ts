@@ -15,8 +15,15 @@ type Event = KubeObject & {
 type Sized = { readonly spec?: { readonly replicas?: number } };
 type Placed = { readonly spec?: { readonly nodeName?: string } };
 
-/** How long what was found is taken for granted, in milliseconds: while pods come up, much happens at once. */
-export const lookAgain = 3000;
+/**
+ * How long what was found is taken for granted, in milliseconds: while pods come up, much happens at once. Later, less
+ * and less is new: a thousand that cannot come up must not hold up those that can.
+ */
+const first = 3000;
+const most = 60_000;
+const growth = 1.5;
+
+type Found = { readonly at: number; readonly pause: number; readonly obstacle: Problem | undefined };
 
 /**
  * Knows what keeps the NATS nodes from coming up where neither the StatefulSet nor its pods tell: that a pod or its
@@ -26,7 +33,7 @@ export const lookAgain = 3000;
 export class Obstacles {
   readonly #api: KubeApi;
   /** By uid of a StatefulSet whose pods are not all there. */
-  readonly #found = new Map<string, { readonly at: number; readonly obstacle: Problem | undefined }>();
+  readonly #found = new Map<string, Found>();
 
   constructor(api: KubeApi) {
     this.#api = api;
@@ -48,13 +55,19 @@ export class Obstacles {
       return undefined;
     }
     const last = this.#found.get(id);
-    if (last !== undefined && performance.now() - last.at < lookAgain) return last.obstacle;
+    if (last !== undefined && performance.now() - last.at < last.pause) return last.obstacle;
     const obstacle = await (alive.length < wanted
       ? obstacleOfPods(this.#api, statefulSet, signal)
       : obstacleOfVolume(this.#api, waiting as KubeObject, signal)
     ).catch(nothingIfUnreadable);
-    this.#found.set(id, { at: performance.now(), obstacle });
+    const pause = last === undefined ? first : Math.min(last.pause * growth, most);
+    this.#found.set(id, { at: performance.now(), pause, obstacle });
     return obstacle;
+  }
+
+  /** In how many milliseconds there may be something new to be found. */
+  lookAgain(statefulSet: KubeObject | undefined): number {
+    return this.#found.get(statefulSet?.metadata.uid ?? "")?.pause ?? most;
   }
 
   /** An object is gone. */

@@ -14,7 +14,7 @@ import { type Resource, resources } from "./kube/resource.ts";
 import type { LagWatch } from "./lag/lag-watch.ts";
 import type { Monitoring } from "./monitoring.ts";
 import type { NatsError, ProvidedNats } from "./nats/provide.ts";
-import { lookAgain, Obstacles } from "./obstacles.ts";
+import { Obstacles } from "./obstacles.ts";
 import { CredentialsError, credentialsOf, credentialsSecret } from "./resources/credentials.ts";
 import { componentLabel } from "./resources/metadata.ts";
 import { nameOf, natsNodes } from "./resources/names.ts";
@@ -116,7 +116,9 @@ export class Reconciler {
     const [problem] = problems;
     if (problem !== undefined) throw new Error(problem.message);
     // Nobody watches the Events that say what keeps NATS from coming up.
-    if (provided.streams?.reason === natsNotReady.reason) return { again: lookAgain };
+    if (provided.streams?.reason === natsNotReady.reason) {
+      return { again: this.#obstacles.lookAgain(seen.nats) };
+    }
     const isSettled = provided.streams === undefined && this.#nats.get(key)?.provided.isSettled;
     return { again: isSettled && !provided.volumesGrow ? resync : retry };
   };
