@@ -169,7 +169,7 @@ test("a node that loses its power comes back with all that its NATS had stored",
 });
 
 test("kubectl reaches into pods", async () => {
-  expect(await chat.kubectl("exec", "nats-0", "--", "/nats-server", "--version")).toContain("nats-server: v");
+  expect(await chat.kubectl("exec", "nats-0", "--", "nats-server", "--version")).toContain("nats-server: v");
   expect(await chat.kubectl("logs", "deployment/worker")).toContain('"msg":"listening"');
   const forward = runClient(
     ...kubectlCommand(state.kubeconfig, "--namespace=e2e-chat", "port-forward", "service/chat", ":8080"),
