@@ -114,7 +114,8 @@ describe("a ChatCluster with one NATS node", () => {
   });
 
   test("is shown by kubectl get", async () => {
-    const row = /^NAME +READY +SERVERS +WORKERS +LAG +ENDPOINT +AGE\ndemo +True +2 +2 +\d[\d.]* +198\.18\.1\.\d+:8080 /;
+    const row =
+      /^NAME +READY +SERVERS +WORKERS +LAG +ENDPOINT +AGE\ndemo +True +2 +2 +\d[\d.]* +198\.18\.1\.\d+:8080 /;
     await eventually(async () => expect(await chat.kubectl("get", "chat")).toMatch(row), {
       milliseconds: 60_000,
       interval: 500,
