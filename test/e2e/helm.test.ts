@@ -157,7 +157,9 @@ test("an upgrade changes what was said, and a second one nothing", async () => {
 
 test("a field that is new in the CRD comes with an upgrade, and people chat on", async () => {
   const alice = await person("alice");
-  await helm("upgrade", "disroom-operator", chartWithTopic(folder), "--namespace=disroom-system");
+  // Other tests have applied the definition with kubectl, which owns its fields then.
+  const toTopic = ["upgrade", "disroom-operator", chartWithTopic(folder), "--namespace=disroom-system"];
+  await helm(...toTopic, "--force-conflicts");
   const patch = ["patch", "chat", "demo", "--type=merge", '--patch={"spec":{"topic":"cats"}}'];
   await eventually(() => chat.kubectl(...patch, "--warnings-as-errors"), {
     milliseconds: 30_000,
