@@ -116,11 +116,14 @@ test("what this Kubernetes does not know is told, once, and all else is made", a
       "1 spec.monitoring asks for a PrometheusRule, which this Kubernetes does not know: install the Prometheus Operator",
     ]);
   });
-  const { status } = await api.get<KubeObject>(chatClusters, name);
-  expect(status).toMatchObject({
-    conditions: expect.arrayContaining([
-      expect.objectContaining({ type: "ReconcileSuccess", status: "True" }),
-    ]),
+  // The status is written after the event.
+  await eventually(async () => {
+    const { status } = await api.get<KubeObject>(chatClusters, name);
+    expect(status).toMatchObject({
+      conditions: expect.arrayContaining([
+        expect.objectContaining({ type: "ReconcileSuccess", status: "True" }),
+      ]),
+    });
   });
   await operator.stop();
   running.delete(operator);
