@@ -23,6 +23,7 @@ import type { RestartDelay } from "./restart-delay.ts";
 import { RunningParts } from "./running-parts.ts";
 import type { Part, PartKind } from "./supervisor.ts";
 import { untilWelcome } from "./welcome.ts";
+import { type ScalingObserver, WorkerScaling } from "./worker-scaling.ts";
 
 export type LocalClusterOptions = {
   readonly cluster: ChatCluster;
@@ -34,6 +35,8 @@ export type LocalClusterOptions = {
   readonly onPart?: (part: Part) => void;
   /** Told what was amiss with the streams when a NATS node came back, and whether it is mended. */
   readonly onStreams?: (line: string) => void;
+  /** Makes the workers follow the lag, and is told of it; without it they stay as many as they are. */
+  readonly scaling?: ScalingObserver;
   /** Gives up starting, and stops what has been started. */
   readonly signal?: AbortSignal;
   /** How servers and workers are run; for tests. */
@@ -81,9 +84,10 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const parts = new RunningParts(folder.logs, options.onPart ?? (() => {}), options.restartDelay);
   const stopped = new AbortController();
   let lag: LocalLag | undefined;
+  let scaling: { stop(): Promise<void> } | undefined;
   const stop = async (): Promise<void> => {
     stopped.abort(new Error("the cluster was stopped"));
-    await lag?.close();
+    await Promise.all([lag?.close(), scaling?.stop()]);
     await parts.stop();
     folder.close();
   };
@@ -102,6 +106,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     });
     const measuring = new LocalLag(natsUrl(place), (kind) => parts.list(kind));
     lag = measuring;
+    scaling = options.scaling && followLag(place, parts, options.scaling);
     return { ...describe(place), ...controls(place, parts), measureLag: () => measuring.measure(), stop };
   } catch (error) {
     await stop();
@@ -109,6 +114,23 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   } finally {
     options.signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/** A connection and a meter of its own: whoever else measures would take away what was done since the last time. */
+function followLag(place: Place, parts: RunningParts, observer: ScalingObserver): { stop(): Promise<void> } {
+  const lag = new LocalLag(natsUrl(place), (kind) => parts.list(kind));
+  const scaling = new WorkerScaling({
+    ...observer,
+    ...{ cluster: place.cluster, lag },
+    list: () => parts.list("worker"),
+    start: () => parts.start(workerPlan(place, parts.nextNumber("worker"))),
+    stop: (worker) => parts.remove(worker),
+  });
+  return {
+    async stop() {
+      await Promise.all([scaling.stop(), lag.close()]);
+    },
+  };
 }
 
 async function startParts(
@@ -186,7 +208,7 @@ function controls(place: Place, parts: RunningParts) {
     parts: (kind?: PartKind) => (kind === undefined ? parts.list() : parts.list(kind)),
     addServer: () => parts.start(serverPlan(place, parts.nextNumber("server"))),
     addWorker: () => parts.start(workerPlan(place, parts.nextNumber("worker"))),
-    stopServer: (number: number) => parts.remove("server", number),
-    stopWorker: (number: number) => parts.remove("worker", number),
+    stopServer: (number: number) => parts.remove(parts.find("server", number)),
+    stopWorker: (number: number) => parts.remove(parts.find("worker", number)),
   };
 }

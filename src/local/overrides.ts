@@ -1,5 +1,5 @@
 import type { ChatCluster } from "../cluster/chat-cluster.ts";
-import { maxWorkers, streamReplicas } from "../cluster/derived.ts";
+import { streamReplicas } from "../cluster/derived.ts";
 import { brokenRules } from "../cluster/rules.ts";
 import { UsageError } from "../platform/settings.ts";
 
@@ -37,7 +37,7 @@ export function withOverrides(cluster: ChatCluster, overrides: Overrides): ChatC
   if (overrides.servers !== undefined) spec.server.replicas = overrides.servers;
   if (overrides.workers !== undefined) {
     spec.workers.minReplicas = overrides.workers;
-    spec.workers.maxReplicas = Math.max(overrides.workers, maxWorkers(cluster.spec));
+    spec.workers.maxReplicas = overrides.workers;
   }
   if (overrides.noSync) spec.nats.syncAlways = false;
   if (overrides.unlimited) spec.server.limits = unlimited;

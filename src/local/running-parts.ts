@@ -23,7 +23,7 @@ export class RunningParts {
     this.#restartDelay = restartDelay;
   }
 
-  /** Done when the part is ready; throws what Part.start throws, or that the cluster is being stopped. */
+  /** Done when the part is ready; throws what Part.start throws, or that the cluster is being stopped: then it is none of the parts. */
   async start(plan: PartPlan): Promise<Part> {
     if (this.#stopped !== undefined) throw new Error("the cluster was stopped");
     const part = new Part(
@@ -34,7 +34,12 @@ export class RunningParts {
     );
     this.#parts.push(part);
     this.#onPart(part);
-    await part.start();
+    try {
+      await part.start();
+    } catch (error) {
+      await this.remove(part);
+      throw error;
+    }
     return part;
   }
 
@@ -47,12 +52,18 @@ export class RunningParts {
     return 1 + Math.max(0, ...this.list(kind).map(numberOf));
   }
 
-  /** Stops one part for good. */
-  async remove(kind: PartKind, number: number): Promise<void> {
+  /** The part of that number (`server-2` is number 2). */
+  find(kind: PartKind, number: number): Part {
     const part = this.list(kind).find((candidate) => numberOf(candidate) === number);
     if (part === undefined) throw new Error(`there is no ${kind}-${number}`);
+    return part;
+  }
+
+  /** Stops one part for good. */
+  async remove(part: Part): Promise<void> {
     await part.stop();
-    this.#parts.splice(this.#parts.indexOf(part), 1);
+    const index = this.#parts.indexOf(part);
+    if (index >= 0) this.#parts.splice(index, 1);
   }
 
   /** Stops all in order. */

@@ -12,7 +12,16 @@ export const upSettings = {
   port: integer(8080, "chat port; 0 takes a free one", { max: 65_535 }),
   data: text(".disroom", "folder for messages, credentials and logs"),
   servers: optional(integer(1, "chat servers, in place of what the ChatCluster says", { min: 1, max: 64 })),
-  workers: optional(integer(1, "queue workers, in place of what the ChatCluster says", { min: 1, max: 64 })),
+  workers: optional(
+    integer(
+      1,
+      "exactly so many queue workers, whatever waits; without it they follow the lag within the ChatCluster's bounds",
+      {
+        min: 1,
+        max: 64,
+      },
+    ),
+  ),
   nats: optional(
     integer(1, "NATS nodes (1, 3 or 5), in place of what the ChatCluster says", { min: 1, max: 5 }),
   ),

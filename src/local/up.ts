@@ -2,7 +2,12 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { ChatCluster } from "../cluster/chat-cluster.ts";
 import { loadChatCluster } from "../cluster/spec.ts";
+import { type HttpEndpoint, serveHttp } from "../platform/http.ts";
+import { Metrics } from "../platform/metrics.ts";
 import { readSettings, UsageError } from "../platform/settings.ts";
+import { lagMetrics } from "../scaling/lag-metrics.ts";
+import { changeText } from "../scaling/scaler.ts";
+import { scalingMetrics } from "../scaling/scaling-metrics.ts";
 import { type LocalCluster, startLocalCluster } from "./cluster.ts";
 import { defaultChatCluster } from "./default-cluster.ts";
 import { withOverrides } from "./overrides.ts";
@@ -12,6 +17,7 @@ import { reachable } from "./welcome.ts";
 import { withoutEffect } from "./without-effect.ts";
 
 const ctrlC = 130;
+const loopback = "127.0.0.1";
 
 /** `disroom up`: runs a ChatCluster on this machine until SIGINT, SIGTERM or SIGHUP. */
 export async function runUp(args: readonly string[]): Promise<void> {
@@ -23,15 +29,26 @@ export async function runUp(args: readonly string[]): Promise<void> {
   const write = (line: string): void => void process.stdout.write(`${line}\n`);
 
   const stopping = stopOnSignal(write);
+  const tell = (line: string): void => {
+    if (!stopping.aborted) write(line);
+  };
+  const metrics = new Metrics("up");
   let running: LocalCluster;
+  let http: HttpEndpoint;
   try {
+    http = await serveHttp(loopback, 0, metrics, { notReady: () => undefined });
     running = await startLocalCluster({
       cluster,
       dataFolder: settings.data,
       host: settings.host,
       port: settings.port,
       signal: stopping,
-      onStreams: (line) => stopping.aborted || write(line),
+      onStreams: tell,
+      scaling: {
+        metrics: { ...lagMetrics(metrics.registry), ...scalingMetrics(metrics.registry) },
+        onChange: (change) => tell(changeText(change)),
+        onError: ({ message }) => tell(message),
+      },
       onPart: (part) => reportOn(part, write, () => stopping.aborted),
     });
   } catch (error) {
@@ -39,13 +56,15 @@ export async function runUp(args: readonly string[]): Promise<void> {
     write("Stopped");
     return;
   }
-  for (const line of partTable(running.parts())) write(line);
+  const own = { name: "up", pid: process.pid, http: `${loopback}:${http.port}` };
+  for (const line of partTable([...running.parts(), own])) write(line);
   const idle = withoutEffect(given.spec);
   if (idle.length > 0) write(`Of no effect on one machine: ${idle.join(", ")}`);
   write(`Messages and logs are in ${running.dataFolder}; Ctrl-C stops everything`);
   write(`Ready: nc ${reachable(running.host)} ${running.port}`);
   await aborted(stopping);
   await running.stop();
+  http.close();
   write("Stopped");
 }
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChatClusterSpec } from "../cluster/chat-cluster.ts";
 import { checkChatCluster } from "../cluster/spec.ts";
 
-/** Fields that mean something on Kubernetes only: `disroom up` has no images, pods or Services, nor does it scale. */
+/** Fields that mean something on Kubernetes only: `disroom up` has no images, pods or Services. */
 export const kubernetesFields: readonly string[] = [
   "image",
   "imagePullSecrets",
@@ -18,8 +18,6 @@ export const kubernetesFields: readonly string[] = [
   "server.service",
   "server.resources",
   "server.pod",
-  "workers.maxReplicas",
-  "workers.lag",
   "workers.resources",
   "workers.pod",
   "monitoring",

@@ -1,4 +1,6 @@
 import type { Registry } from "prom-client";
+import { lagMetrics } from "../scaling/lag-metrics.ts";
+import { scalingMetrics } from "../scaling/scaling-metrics.ts";
 import { Applier } from "./applier.ts";
 import { Caches } from "./caches.ts";
 import { KubeApi } from "./kube/api.ts";
@@ -10,12 +12,12 @@ import { Elector } from "./kube/elector.ts";
 import { electorMetrics } from "./kube/elector-metrics.ts";
 import { EventRecorder } from "./kube/events.ts";
 import { queueMetrics } from "./kube/queue-metrics.ts";
-import { lagMetrics } from "./lag/lag-metrics.ts";
 import { LagWatch } from "./lag/lag-watch.ts";
 import { Monitoring } from "./monitoring.ts";
 import { natsHealthMetrics } from "./nats-health-metrics.ts";
 import { Reconciler, type ReconcilerSettings } from "./reconciler.ts";
 import { statusMetrics } from "./status-metrics.ts";
+import { Workers } from "./workers.ts";
 
 export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" | "natsUrl" | "log"> & {
   /** Where its ChatClusters are; none for all namespaces. */
@@ -105,6 +107,12 @@ export class Operator {
       log,
       image,
       lag: this.#lag,
+      workers: new Workers({
+        metrics: scalingMetrics(registry),
+        events: this.#events,
+        log,
+        onChange: (key) => this.#controller.queue.add(key),
+      }),
       provideNats,
       natsUrl,
     });

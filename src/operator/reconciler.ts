@@ -30,7 +30,7 @@ import { newsOf, troublesOf } from "./status/news.ts";
 import { countsOf, readiness } from "./status/workload.ts";
 import { Troubles } from "./troubles.ts";
 import { claimOf, claimSizeOf, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
-import { workersOf } from "./workers.ts";
+import type { Workers } from "./workers.ts";
 
 export type ReconcilerSettings = {
   readonly api: KubeApi;
@@ -40,6 +40,7 @@ export type ReconcilerSettings = {
   readonly monitoring: Monitoring;
   readonly log: Log;
   readonly lag: LagWatch;
+  readonly workers: Workers;
   /** Image of chat servers and queue workers where a ChatCluster names none. */
   readonly image: string;
   /** Makes NATS be as a ChatCluster says, once it is there. */
@@ -86,7 +87,7 @@ export class Reconciler {
   }
 
   readonly reconcile = async (key: string, signal: AbortSignal): Promise<Outcome> => {
-    const { caches, lag } = this.#settings;
+    const { caches, lag, workers } = this.#settings;
     const wished = caches.chatCluster(nameOfKey(key));
     // What belongs to it goes with it (owner references).
     if (wished === undefined || wished.metadata.deletionTimestamp !== undefined) {
@@ -94,21 +95,24 @@ export class Reconciler {
       this.#written.delete(key);
       this.#troubles.forget(key);
       void lag.forget(key);
+      workers.forget(key);
       return {};
     }
     const before = this.#statusOf(wished);
     const { cluster, refused } = withoutShrinking(wished, before);
-    const workers = workersOf(cluster, this.#get(cluster, "Deployment", "worker"));
     if (cluster.spec.paused) {
       void lag.forget(key);
+      workers.forget(key);
       const provided = { streams: notLookedAt(before), lag: pausedLag };
-      const seen = await this.#look(cluster, workers, provided, [], signal);
+      const lastWorkers = before.workers?.desired ?? cluster.spec.workers.minReplicas;
+      const seen = await this.#look(cluster, lastWorkers, provided, [], signal);
       await this.#report(cluster, describePaused(cluster, before, seen, new Date()), signal);
       return {};
     }
+    const wantedWorkers = workers.wanted(cluster, this.#get(cluster, "Deployment", "worker"));
     const problems: Problem[] = [];
-    const provided = await this.#provide(cluster, workers, problems, signal);
-    const seen = await this.#look(cluster, workers, provided, [...refused, ...problems], signal);
+    const provided = await this.#provide(cluster, wantedWorkers, problems, signal);
+    const seen = await this.#look(cluster, wantedWorkers, provided, [...refused, ...problems], signal);
     const status = describe(cluster, before, seen, new Date());
     await this.#report(cluster, status, signal);
     this.#troubles.tell(cluster, troublesOf(seen, status));
@@ -325,7 +329,7 @@ export class Reconciler {
 
   /** Begins to measure the lag when the streams are there, and goes on while NATS comes and goes. */
   #lag(cluster: WatchedChatCluster, credentials: Credentials, streams: Problem | undefined): SeenLag {
-    const { lag, natsUrl } = this.#settings;
+    const { lag, natsUrl, workers } = this.#settings;
     const key = keyOf(cluster.metadata);
     if (streams === undefined) {
       const ready = (part: "server" | "worker"): number =>
@@ -335,6 +339,8 @@ export class Reconciler {
         url: natsUrl(cluster, credentials),
         spec: cluster.spec,
         expected: () => ({ servers: ready("server"), workers: ready("worker") }),
+        onSample: (sample) =>
+          workers.take(cluster, this.#get(cluster, "Deployment", "worker"), sample, ready("worker")),
       });
     }
     return streams === undefined || lag.isFollowed(key) ? lag.shown(key) : streams;

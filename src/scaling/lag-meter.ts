@@ -12,6 +12,9 @@ export type Measured = {
   readonly connections: number;
 };
 
+/** What comes of one attempt to measure. */
+export type LagResult = Measured | LagUnknown;
+
 /** How long the leader of ChatIngress may take to answer, in milliseconds. */
 const queueTimeout = 2000;
 

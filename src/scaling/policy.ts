@@ -59,11 +59,8 @@ export type Decision = {
 export function decide(settings: ScalingSettings, state: PolicyState, seen: Seen, now: number): Decision {
   const { sample, asked } = seen;
   const counts = recentCounts(state.counts, asked, now);
-  const bounded = within(settings, asked);
-  if (bounded !== asked) {
-    const text = `${asked} workers are outside of the ${settings.minReplicas} to ${settings.maxReplicas} that are allowed`;
-    return { state: { ...state, counts }, workers: bounded, reason: { name: "Bounds", text } };
-  }
+  const bounded = withinBounds(settings, asked);
+  if (bounded !== undefined) return { state: { ...state, counts }, ...bounded };
   if (sample === undefined) {
     const text = `the lag could not be measured: ${asked} workers stay`;
     return {
@@ -84,6 +81,17 @@ export function decide(settings: ScalingSettings, state: PolicyState, seen: Seen
     counts: recentCounts(counts, decided.workers, now),
   };
   return { state: next, ...decided };
+}
+
+/** What is to be done about a count that is outside of the bounds; undefined if it is not. */
+export function withinBounds(
+  settings: ScalingSettings,
+  asked: number,
+): Pick<Decision, "workers" | "reason"> | undefined {
+  const workers = within(settings, asked);
+  if (workers === asked) return undefined;
+  const text = `${asked} workers are outside of the ${settings.minReplicas} to ${settings.maxReplicas} that are allowed`;
+  return { workers, reason: { name: "Bounds", text } };
 }
 
 type Wish = { readonly workers: number; readonly reason: Reason };

@@ -1,25 +1,28 @@
-/** Why so many workers are wanted, as a metric's label. */
-export type ReasonName =
+/** Why so many workers are wanted, as a metric's label says it. */
+export const reasonNames = [
   /** There is no measurement: the count stays. */
-  | "Unknown"
+  "Unknown",
   /** The count was outside of the bounds of the settings. */
-  | "Bounds"
+  "Bounds",
   /** The oldest message waits for longer than it should. */
-  | "LagAboveTarget"
+  "LagAboveTarget",
   /** It will, unless there are more workers soon. */
-  | "LagRising"
+  "LagRising",
   /** More are needed, and as many as may be added at a time are on their way. */
-  | "GrowthLimit"
+  "GrowthLimit",
   /** More would be needed than are allowed. */
-  | "AtMaximum"
+  "AtMaximum",
   /** Fewer would do, but have not done so for the whole window. */
-  | "Stabilizing"
+  "Stabilizing",
   /** Fewer have been enough for the whole window. */
-  | "FewerSuffice"
+  "FewerSuffice",
   /** Nothing waits and nothing is stored. */
-  | "Idle"
+  "Idle",
   /** As many as are needed. */
-  | "Steady";
+  "Steady",
+] as const;
+
+export type ReasonName = (typeof reasonNames)[number];
 
 export type Reason = {
   readonly name: ReasonName;

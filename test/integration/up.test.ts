@@ -148,7 +148,7 @@ describe("disroom up", () => {
     await ready(cluster);
     expect(cluster.lines).toContain(
       "Of no effect on one machine: spec.image, spec.nats.resources, spec.nats.pod, spec.redis.resources, " +
-        "spec.server.service, spec.server.resources, spec.workers.maxReplicas, spec.workers.resources, spec.monitoring",
+        "spec.server.service, spec.server.resources, spec.workers.resources, spec.monitoring",
     );
     await stop(cluster);
   });

@@ -1,10 +1,7 @@
-import type { Measured } from "../../scaling/lag-meter.ts";
+import type { LagResult, Measured } from "../../scaling/lag-meter.ts";
 import { LagUnknown } from "../../scaling/lag-unknown.ts";
 import type { Problem } from "../status/conditions.ts";
 import type { SeenLag, ShownLag } from "../status/lag.ts";
-
-/** What comes of one attempt to measure. */
-export type LagResult = Measured | LagUnknown;
 
 /** How many attempts in a row must have failed before it is told: for a moment a server is not where it was. */
 const patience = 3;

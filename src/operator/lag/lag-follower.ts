@@ -3,13 +3,12 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { ChatClusterSpec } from "../../cluster/chat-cluster.ts";
 import { connectOnce } from "../../platform/nats.ts";
 import { within } from "../../platform/within.ts";
-import { LagMeter } from "../../scaling/lag-meter.ts";
+import { LagMeter, type LagResult } from "../../scaling/lag-meter.ts";
 import { LagUnknown } from "../../scaling/lag-unknown.ts";
 import type { Expected } from "../../scaling/reports.ts";
 import { type BackOffSettings, backOff } from "../kube/back-off.ts";
 import type { TokenBucket } from "../kube/token-bucket.ts";
 import { type NatsHealth, readNatsHealth } from "../nats-health.ts";
-import type { LagResult } from "./lag-display.ts";
 
 /** Between two measurements, in milliseconds; a tenth more or less, so that many don't measure at once. */
 const interval = 3000;

@@ -1,5 +1,7 @@
 import type { ChatClusterSpec } from "../../cluster/chat-cluster.ts";
 import type { Log } from "../../platform/log.ts";
+import type { LagResult } from "../../scaling/lag-meter.ts";
+import type { LagMetrics } from "../../scaling/lag-metrics.ts";
 import { LagUnknown } from "../../scaling/lag-unknown.ts";
 import type { Expected } from "../../scaling/reports.ts";
 import type { LagSample } from "../../scaling/sample.ts";
@@ -9,7 +11,6 @@ import type { NatsHealthMetrics } from "../nats-health-metrics.ts";
 import type { SeenLag } from "../status/lag.ts";
 import { LagDisplay } from "./lag-display.ts";
 import { LagFollower } from "./lag-follower.ts";
-import type { LagMetrics } from "./lag-metrics.ts";
 
 /** Attempts to connect to NATS per second, of all ChatClusters. */
 const attemptsPerSecond = 50;
@@ -24,6 +25,8 @@ export type LagSource = {
   readonly spec: ChatClusterSpec;
   /** How many of its servers and workers are ready; asked at each measurement. */
   readonly expected: () => Expected;
+  /** Told what each measurement says; undefined where it failed. */
+  readonly onSample: (sample: LagSample | undefined) => void;
 };
 
 export type LagWatchSettings = {
@@ -38,8 +41,6 @@ type Followed = {
   source: LagSource;
   readonly follower: LagFollower;
   readonly display: LagDisplay;
-  /** Undefined where the last attempt to measure failed. */
-  latest: LagSample | undefined;
 };
 
 /** The lags of all ChatClusters, each measured by itself every few seconds. */
@@ -63,7 +64,6 @@ export class LagWatch {
     void this.forget(key);
     const followed: Followed = {
       source,
-      latest: undefined,
       display: new LagDisplay({ mayChange: () => this.#changes.tryTake(), now: () => performance.now() }),
       follower: new LagFollower({
         url: source.url,
@@ -82,18 +82,13 @@ export class LagWatch {
     const followed = this.#followed.get(key);
     if (followed === undefined) return;
     this.#followed.delete(key);
-    this.#settings.metrics.gone(key);
+    this.#settings.metrics.gone(nameOfKey(key));
     this.#settings.natsMetrics.forget(nameOfKey(key));
     await followed.follower.stop();
   }
 
   isFollowed(key: string): boolean {
     return this.#followed.has(key);
-  }
-
-  /** What was measured last; undefined where that is unknown. */
-  latest(key: string): LagSample | undefined {
-    return this.#followed.get(key)?.latest;
   }
 
   /** What the status is to say of it. */
@@ -105,10 +100,10 @@ export class LagWatch {
     await Promise.all([...this.#followed.keys()].map((key) => this.forget(key)));
   }
 
-  #take(key: string, followed: Followed, result: Parameters<LagDisplay["take"]>[0]): void {
+  #take(key: string, followed: Followed, result: LagResult): void {
     const { metrics, log, onChange } = this.#settings;
-    followed.latest = result instanceof LagUnknown ? undefined : result.sample;
-    metrics.measured(key, result);
+    metrics.measured(nameOfKey(key), result);
+    followed.source.onSample(result instanceof LagUnknown ? undefined : result.sample);
     if (!followed.display.take(result, followed.source.spec.workers.lag.targetSeconds)) return;
     if (result instanceof LagUnknown) log.warn({ key, err: result }, "the lag is unknown");
     onChange(key);

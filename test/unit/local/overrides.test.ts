@@ -28,9 +28,9 @@ test.each([
   expect([changed.nats.replicas, changed.rooms.replicas]).toEqual([nodes, copies]);
 });
 
-test("--workers raises the least and, where it must, the most", () => {
+test("--workers is both the least and the most", () => {
   const given = cluster({ workers: { minReplicas: 2, maxReplicas: 4 } });
-  expect(withOverrides(given, { workers: 3 }).spec.workers).toMatchObject({ minReplicas: 3, maxReplicas: 4 });
+  expect(withOverrides(given, { workers: 3 }).spec.workers).toMatchObject({ minReplicas: 3, maxReplicas: 3 });
   expect(withOverrides(given, { workers: 6 }).spec.workers).toMatchObject({ minReplicas: 6, maxReplicas: 6 });
 });
 

@@ -20,8 +20,8 @@ test.each([
     ["spec.image", "spec.nats.storage.whenDeleted", "spec.server.service"],
   ],
   [
-    "{ workers: { maxReplicas: 4, pod: { labels: { a: b } } } }",
-    ["spec.workers.maxReplicas", "spec.workers.pod"],
+    "{ workers: { maxReplicas: 4, lag: { targetSeconds: 9 }, pod: { labels: { a: b } } } }",
+    ["spec.workers.pod"],
   ],
 ])("%s: %j", (spec, fields) => {
   expect(withoutEffectIn(spec)).toEqual(fields);

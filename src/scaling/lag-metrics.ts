@@ -1,12 +1,12 @@
 import { Gauge, type Registry } from "prom-client";
-import { LagUnknown } from "../../scaling/lag-unknown.ts";
-import { nameOfKey } from "../kube/objects.ts";
-import type { LagResult } from "./lag-display.ts";
+import { type ClusterName, labelsOf } from "./cluster-name.ts";
+import type { LagResult } from "./lag-meter.ts";
+import { LagUnknown } from "./lag-unknown.ts";
 
-/** What the lags of ChatClusters are told, by key. */
+/** What the lags of ChatClusters are told. */
 export type LagMetrics = {
-  measured(key: string, result: LagResult): void;
-  gone(key: string): void;
+  measured(cluster: ClusterName, result: LagResult): void;
+  gone(cluster: ClusterName): void;
 };
 
 /** While a lag is unknown there are no series of it: the last value would be wrong, and so would any other. */
@@ -19,13 +19,9 @@ export function lagMetrics(registry: Registry): LagMetrics {
     connections: gauge("disroom_connections", "Open chat connections to all servers"),
   };
   const unknown = gauge("disroom_lag_unknown", "Whether the lag could not be measured: 1, or 0");
-  const labelsOf = (key: string) => {
-    const { namespace = "", name } = nameOfKey(key);
-    return { namespace, name };
-  };
   return {
-    measured: (key, result) => {
-      const labels = labelsOf(key);
+    measured: (cluster, result) => {
+      const labels = labelsOf(cluster);
       unknown.set(labels, result instanceof LagUnknown ? 1 : 0);
       if (result instanceof LagUnknown) {
         for (const metric of Object.values(known)) metric.remove(labels);
@@ -35,8 +31,8 @@ export function lagMetrics(registry: Registry): LagMetrics {
       known.bytes.set(labels, result.sample.lagBytes);
       known.connections.set(labels, result.connections);
     },
-    gone: (key) => {
-      for (const metric of [...Object.values(known), unknown]) metric.remove(labelsOf(key));
+    gone: (cluster) => {
+      for (const metric of [...Object.values(known), unknown]) metric.remove(labelsOf(cluster));
     },
   };
 }

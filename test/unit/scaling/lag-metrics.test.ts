@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { lagMetrics } from "../../../../src/operator/lag/lag-metrics.ts";
-import { Metrics } from "../../../../src/platform/metrics.ts";
-import { LagUnknown } from "../../../../src/scaling/lag-unknown.ts";
+import { Metrics } from "../../../src/platform/metrics.ts";
+import { lagMetrics } from "../../../src/scaling/lag-metrics.ts";
+import { LagUnknown } from "../../../src/scaling/lag-unknown.ts";
 
 const sample = {
   ...{ at: 0, lagSeconds: 0.25, lagBytes: 1000, workers: 1 },
@@ -15,8 +15,8 @@ test("there are series of what is known, and none of a ChatCluster that is gone"
     (await registry.metrics()).split("\n").filter((line) => /^disroom_(lag|connections)/.test(line));
   const labels = (name: string) => `{namespace="chat",name="${name}",role="operator"}`;
 
-  metrics.measured("chat/demo", { sample, connections: 7 });
-  metrics.measured("chat/other", new LagUnknown("QueueSilent", "timeout"));
+  metrics.measured({ namespace: "chat", name: "demo" }, { sample, connections: 7 });
+  metrics.measured({ namespace: "chat", name: "other" }, new LagUnknown("QueueSilent", "timeout"));
   expect(await series()).toEqual([
     `disroom_lag_seconds${labels("demo")} 0.25`,
     `disroom_lag_bytes${labels("demo")} 1000`,
@@ -24,7 +24,7 @@ test("there are series of what is known, and none of a ChatCluster that is gone"
     `disroom_lag_unknown${labels("demo")} 0`,
     `disroom_lag_unknown${labels("other")} 1`,
   ]);
-  metrics.measured("chat/demo", new LagUnknown("QueueSilent", "timeout"));
-  metrics.gone("chat/other");
+  metrics.measured({ namespace: "chat", name: "demo" }, new LagUnknown("QueueSilent", "timeout"));
+  metrics.gone({ namespace: "chat", name: "other" });
   expect(await series()).toEqual([`disroom_lag_unknown${labels("demo")} 1`]);
 });
