@@ -1,6 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { RoomLog } from "../../src/chat/room-log.ts";
 import { deadLetterStream, ingressStream, roomsStream } from "../../src/chat/subjects.ts";
 import { generateCredentials } from "../../src/cluster/credentials.ts";
 import { checkChatCluster } from "../../src/cluster/spec.ts";
@@ -9,12 +8,11 @@ import { type ProvidedNats, provideNats } from "../../src/operator/nats/provide.
 import type { StoredChatCluster } from "../../src/operator/resources/options.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { closing, connectNats } from "../../src/platform/nats.ts";
+import { BusyRoom } from "../support/busy-room.ts";
 import { ChatClient } from "../support/chat-client.ts";
 import { newRoom, welcome } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { NatsPods } from "../support/nats-pods.ts";
-import { BusySender } from "../support/outcomes.ts";
-import { logged } from "../support/producer.ts";
 import { type RoleProcess, startRole } from "../support/role-process.ts";
 
 /** NATS nodes become more, and come back without their volume, while people chat: what the operator does to them. */
@@ -80,43 +78,24 @@ async function copiesOf(streams: readonly string[]): Promise<number[]> {
   });
 }
 
-/** People who send all the time while `work` is done. Then all that they saw is in the room's log, once and in order. */
+/** People who send all the time while `work` is done. */
 async function underLoad(work: () => Promise<void>): Promise<void> {
-  const room = newRoom();
-  const senders: BusySender[] = [];
+  const name = newRoom();
+  const members: Record<string, ChatClient> = {};
   for (const user of ["alice", "bob", "carol"]) {
     const client = await ChatClient.connect(chatPort);
     await client.reads(welcome);
-    client.type(`join ${room} ${user}`);
-    await client.line(`Joined room ${room} as ${user}`);
-    senders.push(new BusySender(client, user, 4));
+    client.type(`join ${name} ${user}`);
+    await client.line(`Joined room ${name} as ${user}`);
+    members[user] = client;
   }
-  const stored = (): number[] => senders.map(({ outcomes }) => outcomes.count("stored"));
+  const room = new BusyRoom(name, members, 4);
   await work();
   // All go on after it.
-  const before = stored();
-  await eventually(() => stored().every((count, index) => count > (before[index] ?? 0) + 8), patience);
-  await Promise.all(senders.map((sender) => sender.stop()));
-
-  const connection = await connectNats(pods.url, "test", createLog("test", "silent"));
-  await closing(connection, never, async () => {
-    const log = await logged(
-      new RoomLog(connection, await jetstreamManager(connection, { checkAPI: false })),
-      room,
-    );
-    expect(new Set(log).size).toBe(log.length);
-    for (const { user, client, sent, outcomes } of senders) {
-      const echoed = sent.filter((text) => outcomes.told.get(text) === "stored");
-      const own = log.filter((text) => text.startsWith(`${user} `));
-      expect(own).toEqual(expect.arrayContaining(echoed));
-      expect(own).toEqual(sent.filter((text) => own.includes(text)));
-      expect(own.filter((text) => outcomes.told.get(text) === "not stored")).toEqual([]);
-      const read = [...client.text.matchAll(/^\[.{8}\] \S+: (.*)$/gm)].map(([, text]) => text);
-      // Each has read all from where it came in.
-      expect(read).toEqual(log.slice(log.length - read.length));
-      client.close();
-    }
-  });
+  const before = room.stored();
+  await eventually(() => room.stored().every((count, index) => count > (before[index] ?? 0) + 8), patience);
+  await room.stop();
+  await room.isWhole(pods.url);
 }
 
 test("a node that is alone comes back by itself, with its messages", async () => {

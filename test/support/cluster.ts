@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { checkChatCluster } from "../../src/cluster/spec.ts";
-import { type LocalCluster, startLocalCluster } from "../../src/local/cluster.ts";
+import { type LocalCluster, type LocalClusterOptions, startLocalCluster } from "../../src/local/cluster.ts";
 import type { PortFor } from "../../src/local/parts.ts";
-import type { Part } from "../../src/local/supervisor.ts";
+import type { Part, PartKind } from "../../src/local/supervisor.ts";
 import type { Measured } from "../../src/scaling/lag-meter.ts";
 import { ChatClient } from "./chat-client.ts";
 
@@ -17,6 +17,7 @@ export type TestCluster = {
   readonly natsUrl: string;
   /** The part of that name, `server-2` say. */
   part(name: string): Part;
+  parts(kind: PartKind): Part[];
   /**
    * A client that has read the welcome; of the server with that name, if one is given, and then no other
    * client may be connecting meanwhile.
@@ -43,10 +44,14 @@ export type TestClusterOptions = {
   readonly environment?: Record<string, string>;
   /** Where parts reach each other, in place of the ports that they listen on. */
   readonly portFor?: PortFor;
-};
+} & Pick<LocalClusterOptions, "roleCommand" | "scaling">;
 
 /** Runs a cluster of real processes for all tests of a file, and removes it afterwards. */
-export function runCluster({ spec = {}, environment = {}, portFor }: TestClusterOptions = {}): TestCluster {
+export function runCluster({
+  spec = {},
+  environment = {},
+  ...options
+}: TestClusterOptions = {}): TestCluster {
   const cluster = checkChatCluster({
     apiVersion: "disroom.io/v1alpha1",
     kind: "ChatCluster",
@@ -67,7 +72,7 @@ export function runCluster({ spec = {}, environment = {}, portFor }: TestCluster
       cluster,
       dataFolder: folder,
       port: 0,
-      ...(portFor !== undefined && { portFor }),
+      ...options,
     });
   };
   beforeAll(async () => {
@@ -114,6 +119,7 @@ export function runCluster({ spec = {}, environment = {}, portFor }: TestCluster
       return running?.natsUrl ?? "";
     },
     part,
+    parts: (kind) => now().parts(kind),
     metric,
     connect,
     async member(room, user, server) {
