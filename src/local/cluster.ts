@@ -208,7 +208,7 @@ function controls(place: Place, parts: RunningParts) {
     parts: (kind?: PartKind) => (kind === undefined ? parts.list() : parts.list(kind)),
     addServer: () => parts.start(serverPlan(place, parts.nextNumber("server"))),
     addWorker: () => parts.start(workerPlan(place, parts.nextNumber("worker"))),
-    stopServer: (number: number) => parts.remove(parts.find("server", number)),
-    stopWorker: (number: number) => parts.remove(parts.find("worker", number)),
+    stopServer: async (number: number) => parts.remove(parts.find("server", number)),
+    stopWorker: async (number: number) => parts.remove(parts.find("worker", number)),
   };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { ChatCluster } from "../cluster/chat-cluster.ts";
 import { loadChatCluster } from "../cluster/spec.ts";
-import { type HttpEndpoint, serveHttp } from "../platform/http.ts";
+import { serveHttp } from "../platform/http.ts";
 import { Metrics } from "../platform/metrics.ts";
 import { readSettings, UsageError } from "../platform/settings.ts";
 import { lagMetrics } from "../scaling/lag-metrics.ts";
@@ -33,10 +33,9 @@ export async function runUp(args: readonly string[]): Promise<void> {
     if (!stopping.aborted) write(line);
   };
   const metrics = new Metrics("up");
+  const http = await serveHttp(loopback, 0, metrics, { notReady: () => undefined });
   let running: LocalCluster;
-  let http: HttpEndpoint;
   try {
-    http = await serveHttp(loopback, 0, metrics, { notReady: () => undefined });
     running = await startLocalCluster({
       cluster,
       dataFolder: settings.data,
@@ -52,6 +51,7 @@ export async function runUp(args: readonly string[]): Promise<void> {
       onPart: (part) => reportOn(part, write, () => stopping.aborted),
     });
   } catch (error) {
+    http.close();
     if (!stopping.aborted) throw error;
     write("Stopped");
     return;
