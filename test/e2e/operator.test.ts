@@ -1,47 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ChatClient } from "../support/chat-client.ts";
+import { describe, expect, test } from "vitest";
+import type { ChatClient } from "../support/chat-client.ts";
 import { runClient } from "../support/client-program.ts";
 import { welcome } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
-import { kubectl } from "../support/kubectl.ts";
-import { applyNamespace, ensureKubernetes, type Namespace } from "../support/namespace.ts";
-import { connectTo, join } from "../support/remote-chat.ts";
+import { installOperator } from "../support/installed-operator.ts";
+import { applyNamespace } from "../support/namespace.ts";
+import { joined, whenReady } from "../support/remote-chat.ts";
 
 /** The operator on Kubernetes: somebody applies a ChatCluster, and people chat. */
 
-beforeAll(async () => {
-  await ensureKubernetes();
-  await kubectl("apply", "--server-side", "--filename=crds", "--filename=deploy");
-  const operator = ["--namespace=disroom-system", "rollout"] as const;
-  // The image is built anew under the same name.
-  await kubectl(...operator, "restart", "deployment/disroom-operator");
-  await kubectl(...operator, "status", "deployment/disroom-operator", "--timeout=120s");
-});
-// What belongs to ChatClusters goes without it, too.
-afterAll(() => kubectl("delete", "--filename=deploy", "--ignore-not-found", "--timeout=120s"));
-
-/** Waits until people can chat; where they connect. */
-async function whenReady(namespace: Namespace, name = "demo"): Promise<string> {
-  await namespace.kubectl("wait", "--for=condition=Ready", `chat/${name}`, "--timeout=240s");
-  const endpoint = await namespace.get(["chat", name], "{.status.endpoint}");
-  expect(endpoint).toMatch(/^198\.18\.1\.\d+:8080$/);
-  const address = endpoint.slice(0, endpoint.indexOf(":"));
-  // Nodes learn a moment later than the operator that a server is ready.
-  const client = await eventually(() => ChatClient.connect(8080, address), {
-    milliseconds: 30_000,
-    interval: 250,
-  });
-  await client.reads(welcome);
-  client.close();
-  return address;
-}
-
-async function joined(address: string, room: string, user: string): Promise<ChatClient> {
-  const client = await connectTo(address);
-  await join(client, room, user);
-  return client;
-}
+installOperator();
 
 /** Sends numbers to a room all the time, and comes back when it loses its server. */
 class Talker {

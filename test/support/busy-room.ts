@@ -4,6 +4,7 @@ import { RoomLog } from "../../src/chat/room-log.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { closing, connectNats } from "../../src/platform/nats.ts";
 import type { ChatClient } from "./chat-client.ts";
+import { eventually } from "./eventually.ts";
 import { BusySender } from "./outcomes.ts";
 import { logged } from "./producer.ts";
 
@@ -44,6 +45,8 @@ export class BusyRoom {
       expect(told("not stored").filter((text) => inLog.has(text))).toEqual([]);
       const own = log.filter((text) => text.startsWith(`${user} `));
       expect(own).toEqual(sent.filter((text) => inLog.has(text)));
+      // The last message of somebody else may still be on its way.
+      await eventually(() => client.text.endsWith(`: ${log.at(-1)}\n`));
       const read = [...client.text.matchAll(/^\[.{8}\] \S+: (.*)$/gm)].map(([, text]) => text);
       expect(read).toEqual(log.slice(log.length - read.length));
       client.close();
