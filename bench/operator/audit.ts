@@ -5,6 +5,11 @@ export type AuditedRequest = {
   readonly verb: string;
   /** With its subresource: `chatclusters/status`. */
   readonly resource: string;
+  /** `namespace/name` of its object; of a list, the namespace or nothing alone. */
+  readonly object: string;
+  /** When the API server had it, and when it had answered it, in milliseconds since 1970. */
+  readonly receivedAt: number;
+  readonly answeredAt: number;
 };
 
 /** What makes the API server write down every request of a user, and nothing else. */
@@ -43,10 +48,13 @@ export function requestsOf(lines: string): AuditedRequest[] {
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as AuditEvent)
     .filter(({ stage, verb }) => verb !== "watch" || stage === "ResponseStarted")
-    .map(({ verb, objectRef: { resource, subresource } = {}, requestURI }) => ({
+    .map(({ verb, objectRef = {}, requestURI, requestReceivedTimestamp, stageTimestamp }) => ({
       // A server-side apply is a patch by HTTP.
       verb: verb === "patch" && /[?&]force=/.test(requestURI) ? "apply" : verb,
-      resource: [resource ?? requestURI, subresource].filter((part) => part !== undefined).join("/"),
+      resource: joined(objectRef.resource ?? requestURI, objectRef.subresource),
+      object: joined(objectRef.namespace, objectRef.name),
+      receivedAt: Date.parse(requestReceivedTimestamp),
+      answeredAt: Date.parse(stageTimestamp),
     }));
 }
 
@@ -54,13 +62,23 @@ type AuditEvent = {
   readonly stage: string;
   readonly verb: string;
   readonly requestURI: string;
-  readonly objectRef?: { readonly resource?: string; readonly subresource?: string };
+  readonly requestReceivedTimestamp: string;
+  readonly stageTimestamp: string;
+  readonly objectRef?: {
+    readonly resource?: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
 };
+
+const joined = (...parts: readonly (string | undefined)[]): string =>
+  parts.filter((part) => part !== undefined).join("/");
 
 const reading = ["get", "list", "watch"];
 
 /** Whether it changes something, other than to hold on to the Lease. */
-export function isWrite({ verb, resource }: AuditedRequest): boolean {
+export function isWrite({ verb, resource }: Pick<AuditedRequest, "verb" | "resource">): boolean {
   return !reading.includes(verb) && resource !== "leases";
 }
 

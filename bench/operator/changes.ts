@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { WatchedChatCluster } from "../../src/operator/caches.ts";
 import type { KubeApi } from "../../src/operator/kube/api.ts";
-import type { KubeObject, ObjectName } from "../../src/operator/kube/objects.ts";
+import { type KubeObject, keyOf, type ObjectName } from "../../src/operator/kube/objects.ts";
 import { type Resource, resources } from "../../src/operator/kube/resource.ts";
 import { nameOf } from "../../src/operator/resources/names.ts";
 import { Histogram } from "../load/histogram.ts";
@@ -10,7 +10,22 @@ import { Histogram } from "../load/histogram.ts";
 const changeLimit = 60_000;
 
 /** Milliseconds from sending a change until a client that watches sees what the operator made of it. */
-export type ChangeTimes = { readonly spec: Histogram; readonly deleted: Histogram };
+export type ChangeTimes = {
+  readonly spec: Histogram;
+  readonly deleted: Histogram;
+  readonly all: readonly Change[];
+};
+
+/** One change, of or for a Deployment. Times are in milliseconds since 1970. */
+export type Change = {
+  /** `namespace/name` of the Deployment. */
+  readonly deployment: string;
+  readonly sentAt: number;
+  /** When the API server's answer to the change was there. */
+  readonly answeredAt: number;
+  /** When another client saw what the operator made of it. */
+  readonly seenAt: number;
+};
 
 export type ChangesOptions = {
   readonly api: KubeApi;
@@ -24,26 +39,28 @@ export type ChangesOptions = {
  * ChatCluster, and a deleted Deployment. Each has a ChatCluster of its own: there are no more changes than ChatClusters.
  */
 export async function timeChanges({ api, clusters, count, perSecond }: ChangesOptions): Promise<ChangeTimes> {
-  const times: ChangeTimes = { spec: new Histogram(), deleted: new Histogram() };
+  const times = { spec: new Histogram(), deleted: new Histogram() };
+  const all: Change[] = [];
   const order = shuffled(clusters).slice(0, count);
   const began = performance.now();
   const changes: Promise<void>[] = [];
   for (const [index, cluster] of order.entries()) {
     const dueAt = began + (index * 1000) / perSecond;
     await delay(Math.max(0, dueAt - performance.now()));
-    const change =
-      index % 2 === 0
-        ? changeServers(api, cluster).then((time) => times.spec.add(time))
-        : deleteServers(api, cluster).then((time) => times.deleted.add(time));
+    const isSpec = index % 2 === 0;
+    const change = (isSpec ? changeServers : deleteServers)(api, cluster).then((made) => {
+      times[isSpec ? "spec" : "deleted"].add(made.seenAt - made.sentAt);
+      all.push(made);
+    });
     // It is awaited later.
     change.catch(() => {});
     changes.push(change);
   }
   await Promise.all(changes);
-  return times;
+  return { ...times, all };
 }
 
-async function changeServers(api: KubeApi, cluster: WatchedChatCluster): Promise<number> {
+async function changeServers(api: KubeApi, cluster: WatchedChatCluster): Promise<Change> {
   const replicas = cluster.spec.server.replicas + 1;
   const change = async (): Promise<void> => {
     const patch = { spec: { server: { replicas } } };
@@ -54,7 +71,7 @@ async function changeServers(api: KubeApi, cluster: WatchedChatCluster): Promise
   });
 }
 
-async function deleteServers(api: KubeApi, cluster: WatchedChatCluster): Promise<number> {
+async function deleteServers(api: KubeApi, cluster: WatchedChatCluster): Promise<Change> {
   const name = serversOf(cluster);
   const { uid } = (await api.get(resources.deployments, name)).metadata;
   const change = (): Promise<void> =>
@@ -67,14 +84,14 @@ const serversOf = (cluster: WatchedChatCluster): ObjectName => ({
   name: nameOf(cluster, "server"),
 });
 
-/** Makes a change; the milliseconds until the object that is watched is as it should become. */
+/** Makes a change; done when the object that is watched is as it should become. */
 async function untilSeen(
   api: KubeApi,
   resource: Resource,
   { namespace, name }: ObjectName,
   change: () => Promise<void>,
   isThere: (object: KubeObject) => boolean,
-): Promise<number> {
+): Promise<Change> {
   const selection = { namespace, fieldSelector: `metadata.name=${name}` };
   // Of the list: what the API server knows now. The object's own may be older than what it remembers.
   const { resourceVersion } = await api.list(resource, selection);
@@ -90,21 +107,24 @@ async function untilSeen(
   });
   const seen = (async (): Promise<number> => {
     for await (const event of events) {
-      if (event.type !== "BOOKMARK" && event.type !== "DELETED" && isThere(event.object))
-        return performance.now();
+      if (event.type !== "BOOKMARK" && event.type !== "DELETED" && isThere(event.object)) return now();
     }
     throw new Error(`nothing became of a change of ${namespace}/${name} in ${changeLimit / 1000} s`);
   })();
   seen.catch(opened.reject);
   await opened.promise;
-  const sentAt = performance.now();
+  const sentAt = now();
   try {
     await change();
-    return (await seen) - sentAt;
+    const answeredAt = now();
+    return { deployment: keyOf({ namespace, name }), sentAt, answeredAt, seenAt: await seen };
   } finally {
     end.abort();
   }
 }
+
+/** As the API server has it in its audit log, but finer than Date.now(). */
+const now = (): number => performance.timeOrigin + performance.now();
 
 function shuffled<T>(items: readonly T[]): T[] {
   const result = [...items];

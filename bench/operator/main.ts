@@ -7,7 +7,7 @@ import { optionsText } from "../options-text.ts";
 import { BenchReport } from "../report/bench-report.ts";
 import { describeMachine } from "../report/machine.ts";
 import { measureOperator } from "./phases.ts";
-import { changesSection, requestsSection, startsSection, steadySection } from "./sections.ts";
+import { changesSection, requestsSection, slowestSection, startsSection, steadySection } from "./sections.ts";
 import { operatorBenchSettings } from "./settings.ts";
 
 const whenWell = "Nothing failed: all aims were met.";
@@ -27,7 +27,9 @@ async function main(args: string[]): Promise<void> {
     onLife: (result) => {
       for (const section of [startsSection, requestsSection, steadySection]) report.add(section(result));
     },
-    onChanges: (result) => report.add(changesSection(result)),
+    onChanges: (result) => {
+      for (const section of [changesSection, slowestSection]) report.add(section(result));
+    },
   });
   console.log(`Written to ${folder}`);
   for (const failure of report.failures) console.log(`FAILED: ${failure}`);

@@ -5,6 +5,7 @@ import { lastLines, type RunningProcess, startProcess } from "../../kube/system/
 import { nodeEnvironment, nodeFlags } from "../../src/cluster/process-settings.ts";
 import { freePorts } from "../../src/local/ports.ts";
 import { metricsOf, sumOfMetric } from "../measure/metrics.ts";
+import { operatorContainer } from "./container.ts";
 import type { Kubernetes } from "./kubernetes.ts";
 
 const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
@@ -47,6 +48,7 @@ export async function startOperator(
     logFile: join(kubernetes.folder, `${name}.log`),
     env: {
       ...nodeEnvironment,
+      ...operatorContainer().env,
       KUBERNETES_SERVICE_HOST: server.hostname,
       KUBERNETES_SERVICE_PORT: server.port,
       // No kubeconfig is found.

@@ -2,9 +2,11 @@ import type { Histogram } from "../load/histogram.ts";
 import { figure, mebibytes } from "../report/numbers.ts";
 import type { Section } from "../report/section.ts";
 import { type AuditedRequest, isWrite } from "./audit.ts";
+import type { Change } from "./changes.ts";
+import { operatorContainer } from "./container.ts";
 import type { ChangesResult, LifeResult, Phase, Start } from "./phases.ts";
 
-/** The container's limit in deploy/operator.yaml. */
+const container = operatorContainer();
 const memoryAim = 256 * 2 ** 20;
 /** Of the slowest of a hundred changes, in milliseconds. */
 const changeAim = 1000;
@@ -35,6 +37,9 @@ export function startsSection({ clusters, objects, pods, cold, warm }: LifeResul
       "cold: nothing but the ChatClusters is there; until the last one's status says that all its objects are as its spec says",
       "warm: all is there; until the operator leads and has seen to each ChatCluster once",
       "CPU time and writes: until the operator has written nothing for a while; writes are all but the Lease's renewals",
+      `as in deploy/operator.yaml: ${Object.entries(container.env)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(", ")}, where shares are of the container's ${mebibytes(container.memoryLimit)} MiB`,
       "no pod runs, so that the streams wait for NATS, and nothing is ready",
     ],
     columns: [
@@ -99,7 +104,7 @@ export function steadySection({ steady, clusters }: LifeResult): Section {
     id: "steady",
     title: "nothing changes",
     notes: [
-      "while a ChatCluster's NATS is not ready, the operator looks at it again and again: here that is all of them",
+      "while the pods of a ChatCluster's NATS do not come up, the operator looks for what keeps them from it: here that is all of them",
     ],
     columns: ["s", "writes", "reconciles/s", "cores of the operator", "of all else", "MiB"],
     rows: [
@@ -148,6 +153,41 @@ export function changesSection(result: ChangesResult): Section {
         { count: of.count, longest: of.longest, p50: of.percentile(0.5), p99: of.percentile(0.99) },
       ]),
     ),
+  };
+}
+
+/** How many of the slowest changes are told of: one in so many. */
+const slowOne = 100;
+
+/** What the slowest changes waited for, by the API server's audit log. */
+export function slowestSection({ times: { all }, requests }: ChangesResult): Section {
+  const timeOf = ({ sentAt, seenAt }: Change): number => seenAt - sentAt;
+  const slowest = all
+    .toSorted((a, b) => timeOf(b) - timeOf(a))
+    .slice(0, Math.ceil(all.length / slowOne))
+    .map((change) => {
+      const { deployment, sentAt, answeredAt, seenAt } = change;
+      const apply = requests.find(
+        ({ verb, resource, object, receivedAt }) =>
+          verb === "apply" && resource === "deployments" && object === deployment && receivedAt > sentAt,
+      );
+      const { receivedAt = Number.NaN, answeredAt: appliedAt = Number.NaN } = apply ?? {};
+      return {
+        ...{ deployment, all: timeOf(change), answer: answeredAt - sentAt },
+        ...{ apply: receivedAt - answeredAt, applied: appliedAt - receivedAt, seen: seenAt - appliedAt },
+      };
+    });
+  return {
+    id: "slowest",
+    title: "what the slowest changes waited for",
+    notes: [
+      "milliseconds: until the API server answered the change; from then until it had the operator's apply, less than zero where a watch told the operator before the answer was there; until that was answered; until another client's watch told",
+      "the second one is the operator's share: the watch, its queue, its rate limit",
+    ],
+    columns: ["Deployment", "all", "change answered", "operator's apply sent", "apply answered", "seen"],
+    rows: slowest.map(({ deployment, ...parts }) => [deployment, ...Object.values(parts).map(figure)]),
+    failures: [],
+    data: { slowest },
   };
 }
 

@@ -5,7 +5,7 @@ import { ListWatch, type ListWatchSettings } from "./kube/list-watch.ts";
 import { type KubeObject, keyOf, type ObjectName } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
 import type { Change } from "./kube/store.ts";
-import { instanceLabel, ofAnyCluster } from "./resources/metadata.ts";
+import { componentLabel, instanceLabel, ofAnyCluster } from "./resources/metadata.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 
 /** A ChatCluster as it was seen last. */
@@ -68,9 +68,11 @@ export class Caches {
 
   /** Done when all is known; fails when it is stopped before. */
   async start(): Promise<void> {
-    const all = this.#all;
-    for (const cache of all) cache.start();
-    await Promise.all(all.map((cache) => cache.synced));
+    // One after the other: what lists need for a moment would otherwise be needed ten times, and the process keeps it.
+    for (const cache of this.#all) {
+      cache.start();
+      await cache.synced;
+    }
   }
 
   /** Watches one more kind of which ChatClusters have some. Done when all of them are known. */
@@ -119,8 +121,15 @@ export class Caches {
     const { api, log, namespaces, silenceLimit } = this.#settings;
     const limits = silenceLimit === undefined ? {} : { silenceLimit };
     const places = namespaces.length === 0 ? [undefined] : namespaces;
-    return places.map((namespace) => new ListWatch<T>({ api, log, namespace, ...limits, ...settings }));
+    return places.map(
+      (namespace) => new ListWatch<T>({ api, log, namespace, alike: partOf, ...limits, ...settings }),
+    );
   }
+}
+
+/** Which part of a ChatCluster an object belongs to. */
+function partOf({ metadata: { labels } }: KubeObject): string | undefined {
+  return labels?.[componentLabel];
 }
 
 /** A pod's spec is most of it, and its owner's template says the same. */

@@ -2,6 +2,7 @@ import type { KubeApi } from "./kube/api.ts";
 import { KubeApiError } from "./kube/api-error.ts";
 import type { KubeObject } from "./kube/objects.ts";
 import { resources } from "./kube/resource.ts";
+import { TokenBucket } from "./kube/token-bucket.ts";
 import { natsClaim } from "./resources/names.ts";
 import type { Problem } from "./status/conditions.ts";
 import { matters } from "./status/pods.ts";
@@ -20,10 +21,20 @@ type Placed = { readonly spec?: { readonly nodeName?: string } };
  * and less is new: a thousand that cannot come up must not hold up those that can.
  */
 const first = 3000;
-const most = 60_000;
+const most = 5 * 60_000;
 const growth = 1.5;
+/** Looks a second, of all ChatClusters: each takes two requests, one of which searches all Events of a namespace. */
+const looksPerSecond = 5;
 
-type Found = { readonly at: number; readonly pause: number; readonly obstacle: Problem | undefined };
+type Found = {
+  readonly obstacle: Problem | undefined;
+  /** How long it is taken for granted, in milliseconds. */
+  readonly pause: number;
+  /** When to look again (performance.now()). */
+  readonly lookAt: number;
+  /** Whether it has waited for its turn among others: then nothing holds it back at that time. */
+  readonly hasTurn: boolean;
+};
 
 /**
  * Knows what keeps the NATS nodes from coming up where neither the StatefulSet nor its pods tell: that a pod or its
@@ -34,6 +45,7 @@ export class Obstacles {
   readonly #api: KubeApi;
   /** By uid of a StatefulSet whose pods are not all there. */
   readonly #found = new Map<string, Found>();
+  readonly #looks = new TokenBucket(looksPerSecond, 2 * looksPerSecond);
 
   constructor(api: KubeApi) {
     this.#api = api;
@@ -55,19 +67,27 @@ export class Obstacles {
       return undefined;
     }
     const last = this.#found.get(id);
-    if (last !== undefined && performance.now() - last.at < last.pause) return last.obstacle;
+    const now = performance.now();
+    if (last !== undefined && now < last.lookAt) return last.obstacle;
+    const wait = last?.hasTurn ? 0 : this.#looks.take();
+    if (wait > 0) {
+      const { obstacle, pause = first } = last ?? {};
+      this.#found.set(id, { obstacle, pause, lookAt: now + wait, hasTurn: true });
+      return obstacle;
+    }
     const obstacle = await (alive.length < wanted
       ? obstacleOfPods(this.#api, statefulSet, signal)
       : obstacleOfVolume(this.#api, waiting as KubeObject, signal)
     ).catch(nothingIfUnreadable);
     const pause = last === undefined ? first : Math.min(last.pause * growth, most);
-    this.#found.set(id, { at: performance.now(), pause, obstacle });
+    this.#found.set(id, { obstacle, pause, lookAt: performance.now() + pause, hasTurn: false });
     return obstacle;
   }
 
   /** In how many milliseconds there may be something new to be found. */
   lookAgain(statefulSet: KubeObject | undefined): number {
-    return this.#found.get(statefulSet?.metadata.uid ?? "")?.pause ?? most;
+    const { lookAt } = this.#found.get(statefulSet?.metadata.uid ?? "") ?? {};
+    return lookAt === undefined ? most : Math.max(1, lookAt - performance.now());
   }
 
   /** An object is gone. */

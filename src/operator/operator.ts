@@ -49,6 +49,7 @@ export class Operator {
   readonly #lag: LagWatch;
   readonly #monitoring: Monitoring;
   #isSynced = false;
+  #isActing = false;
   #isStopping = false;
 
   constructor(settings: OperatorSettings) {
@@ -81,7 +82,8 @@ export class Operator {
       log,
       namespaces,
       ...(settings.silenceLimit !== undefined && { silenceLimit: settings.silenceLimit }),
-      onChange: (key) => this.#controller.queue.add(key),
+      // What was there before it began has waited; what changes from then on is sooner seen to.
+      onChange: (key) => this.#controller.queue.add(key, this.#isActing ? "changed" : "background"),
       onGone: (object) => reconciler.forget(object),
     });
     this.#lag = new LagWatch({
@@ -141,6 +143,7 @@ export class Operator {
       this.#elector.start();
       await this.#elector.leading;
     }
+    this.#isActing = true;
     this.#controller.start();
   }
 

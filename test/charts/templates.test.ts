@@ -113,6 +113,8 @@ const settings: Values = {
   "settings.shutdownGrace": "5s",
   "settings.logLevel": "debug",
   extraArgs: ["--http-port=8081"],
+  "env.NODE_OPTIONS": "--max-old-space-size-percentage=60",
+  "env.GLIBC_TUNABLES": "glibc.malloc.arena_max=1",
   extraEnv: [{ name: "NODE_ENV", value: "production" }],
   "serviceAccount.name": "chat-operator",
   "serviceAccount.annotations": { "example.com/role": "chat" },

@@ -5,7 +5,7 @@ import type { BackOffSettings } from "./back-off.ts";
 import { type ControllerMetrics, type ReconcileResult, unmeasuredController } from "./controller-metrics.ts";
 import type { QueueMetrics } from "./queue-metrics.ts";
 import { TimeLimit } from "./time-limit.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { type Urgency, WorkQueue } from "./work-queue.ts";
 
 /** When to look at the same key again though nothing happens, in milliseconds; undefined for not at all. */
 export type Outcome = { readonly again?: number | undefined };
@@ -29,6 +29,9 @@ export type ControllerSettings = {
   readonly metrics?: ControllerMetrics;
 };
 
+/** One in so many works on nothing but what has changed. */
+const reservedOne = 4;
+
 /** Takes keys from a queue and reconciles them, several at once, each key by one at a time. */
 export class Controller {
   readonly queue: WorkQueue;
@@ -51,7 +54,13 @@ export class Controller {
   start(): void {
     const { concurrency = 1 } = this.#settings;
     this.#metrics.concurrency(concurrency);
-    this.#workers = Promise.all(Array.from({ length: concurrency }, () => this.#work()));
+    // What is looked at in the background may have to wait long, for a NATS that does not answer, and all of it at once.
+    const reserved = Math.floor(concurrency / reservedOne);
+    this.#workers = Promise.all(
+      Array.from({ length: concurrency }, (_, index) =>
+        this.#work(index < reserved ? "changed" : "background"),
+      ),
+    );
   }
 
   /**
@@ -66,9 +75,9 @@ export class Controller {
     return (await within(grace, ended)) === true;
   }
 
-  async #work(): Promise<void> {
+  async #work(least: Urgency): Promise<void> {
     for (;;) {
-      const key = await this.queue.take();
+      const key = await this.queue.take(least);
       if (key === undefined) return;
       await this.#reconcile(key);
       this.queue.done(key);

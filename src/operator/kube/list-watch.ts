@@ -26,6 +26,8 @@ export type ListWatchSettings<T extends KubeObject> = Selection &
  * nothing will come over this connection any more.
  */
 const defaultSilenceLimit = 130_000;
+/** Objects that are listed at once: what is not kept of them is garbage, several times as large as the rest. */
+const defaultPageSize = 100;
 const retryWaits = { first: 250, most: 10_000 };
 /** A page as large as the answer may be. */
 const allAtOnce = 100_000;
@@ -58,12 +60,12 @@ export class ListWatch<T extends KubeObject = KubeObject> {
   #failures = 0;
   /** Whether the log says that it cannot watch. */
   #isInTrouble = false;
-  #pageSize: number | undefined;
+  #pageSize: number;
 
   constructor(settings: ListWatchSettings<T>) {
     this.#settings = settings;
     this.#store = new Store(settings);
-    this.#pageSize = settings.pageSize;
+    this.#pageSize = settings.pageSize ?? defaultPageSize;
     this.synced = this.#sync.promise;
     // Who does not wait for it need not be told.
     this.synced.catch(() => {});
@@ -142,7 +144,7 @@ export class ListWatch<T extends KubeObject = KubeObject> {
       resourceVersion = page.resourceVersion;
     }
     this.#tell(this.#store.keepOnly(keys));
-    this.#pageSize = this.#settings.pageSize;
+    this.#pageSize = this.#settings.pageSize ?? defaultPageSize;
     this.#resourceVersion = resourceVersion;
     this.#isSynced = true;
     this.#sync.resolve();

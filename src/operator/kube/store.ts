@@ -1,4 +1,5 @@
 import { type KubeObject, keyOf, type ObjectName } from "./objects.ts";
+import { sharing } from "./sharing.ts";
 
 export type Change<T> =
   | { readonly type: "added"; readonly object: T; readonly old: undefined }
@@ -10,6 +11,8 @@ export type StoreSettings<T> = {
   readonly reduce?: ((object: T) => T) | undefined;
   /** What objects can be found by, besides their names. */
   readonly groupOf?: ((object: T) => string | undefined) | undefined;
+  /** Which objects are so much alike that they share what they have in common; without it, all of them. */
+  readonly alike?: ((object: T) => string | undefined) | undefined;
 };
 
 /** The objects of a kind as they were last seen, by name and by group. Nobody may change what it hands out. */
@@ -18,6 +21,8 @@ export class Store<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
   /** Keys of what is in a group. */
   readonly #groups = new Map<string, Set<string>>();
+  /** The last one of those that are alike. */
+  readonly #examples = new Map<string | undefined, T>();
 
   constructor(settings: StoreSettings<T> = {}) {
     this.#settings = settings;
@@ -40,12 +45,12 @@ export class Store<T extends KubeObject> {
     return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
   }
 
-  /** Takes in what was seen; the result is what that changes. */
+  /** Takes in what was seen, which is the store's from now on; the result is what that changes. */
   put(seen: T): Change<T>[] {
-    const object = this.#kept(seen);
-    const key = keyOf(object.metadata);
+    const key = keyOf(seen.metadata);
     const old = this.#objects.get(key);
-    if (old?.metadata.resourceVersion === object.metadata.resourceVersion && old !== undefined) return [];
+    if (old !== undefined && old.metadata.resourceVersion === seen.metadata.resourceVersion) return [];
+    const object = this.#shared(this.#kept(seen));
     if (old !== undefined) this.#forget(key, old);
     this.#remember(key, object);
     if (old === undefined) return [{ type: "added", object, old }];
@@ -76,6 +81,13 @@ export class Store<T extends KubeObject> {
   #kept(seen: T): T {
     const object = withoutManagedFields(seen);
     return this.#settings.reduce?.(object) ?? object;
+  }
+
+  #shared(object: T): T {
+    const likeness = this.#settings.alike?.(object);
+    const shared = sharing(object, this.#examples.get(likeness));
+    this.#examples.set(likeness, shared);
+    return shared;
   }
 
   #remember(key: string, object: T): void {

@@ -37,6 +37,26 @@ test("works on several keys at once, up to a number", async () => {
   expect(await one.stop()).toBe(true);
 });
 
+test("what takes long in the background leaves room for what changes", async () => {
+  const open = new Map<string, () => void>();
+  const one = controller(
+    async (key) => {
+      await new Promise<void>((resolve) => open.set(key, resolve));
+      return {};
+    },
+    { concurrency: 4 },
+  );
+  for (const key of ["a", "b", "c", "d"]) one.queue.add(key, "background");
+  await eventually(() => open.size === 3);
+  one.queue.add("changed");
+  await eventually(() => open.has("changed"));
+  expect([...open.keys()]).toEqual(["a", "b", "c", "changed"]);
+  open.get("a")?.();
+  await eventually(() => open.has("d"));
+  for (const finish of open.values()) finish();
+  expect(await one.stop()).toBe(true);
+});
+
 test("what else the process has to do gets its turn, however many keys there are", async () => {
   let reconciled = 0;
   const one = controller(async () => {

@@ -80,3 +80,17 @@ test("keeps no more of an object than is wanted", () => {
   expect(store.list()).toEqual([kept]);
   expect(store.delete(large)).toEqual([{ type: "deleted", object: kept, old: undefined }]);
 });
+
+test("objects that are alike share what they have in common, whatever they have of their own", () => {
+  const store = new Store({ alike: ({ metadata }) => metadata.labels?.room });
+  const spec = (port: number) => ({ ports: [{ port }], list: [1, 2] });
+  store.put({ ...object("a", "1", inRoom("one")), spec: spec(80) });
+  store.put({ ...object("b", "1", inRoom("other")), spec: spec(80) });
+  store.put({ ...object("c", "1", inRoom("one")), spec: spec(80) });
+  store.put({ ...object("d", "1", inRoom("one")), spec: spec(443) });
+  const [a, b, c, d] = store.list();
+  expect(c?.spec).toBe(a?.spec);
+  expect(b?.spec).not.toBe(a?.spec);
+  expect([a, b, c, d].map((one) => one?.spec)).toEqual([80, 80, 80, 443].map(spec));
+  expect([a, b, c, d].map((one) => one?.metadata.name)).toEqual(["a", "b", "c", "d"]);
+});

@@ -63,6 +63,52 @@ test("of several times to come again the earliest counts", async () => {
   expect(queue.depth).toBe(0);
 });
 
+test("what has changed comes before what is only looked at again, but the background gets on, too", async () => {
+  const queue = new WorkQueue();
+  queue.addAfter("later", 100);
+  queue.retry("failed");
+  queue.add("start", "background");
+  vi.advanceTimersByTime(100);
+  const changed = Array.from({ length: 10 }, (_, index) => `changed-${index}`);
+  for (const key of changed) queue.add(key);
+  expect(queue.depth).toBe(13);
+  const seven = changed.slice(0, 7);
+  expect(await takeAll(queue)).toEqual([...seven, "start", ...changed.slice(7), "failed", "later"]);
+});
+
+test("a key that waits in the background and changes comes sooner, once, and not the other way round", async () => {
+  const queue = new WorkQueue();
+  for (const key of ["a", "b", "c"]) queue.add(key, "background");
+  queue.add("c");
+  queue.add("c", "background");
+  expect(queue.depth).toBe(3);
+  expect(await takeAll(queue)).toEqual(["c", "a", "b"]);
+});
+
+test("one that changes while it is worked on comes again before the background", async () => {
+  const queue = new WorkQueue();
+  queue.add("a");
+  await queue.take();
+  queue.add("b", "background");
+  queue.add("a", "background");
+  queue.add("a");
+  queue.done("a");
+  expect(await takeAll(queue)).toEqual(["a", "b"]);
+});
+
+test("who works on nothing but changes is given nothing else, and holds nobody up", async () => {
+  const queue = new WorkQueue();
+  queue.add("looked-at-again", "background");
+  const changed = queue.take("changed");
+  expect(queue.depth).toBe(1);
+  expect(await queue.take()).toBe("looked-at-again");
+  const any = queue.take();
+  queue.add("again", "background");
+  expect(await any).toBe("again");
+  queue.add("changed");
+  expect(await changed).toBe("changed");
+});
+
 test("a time that a timer cannot wait for does not come at once", () => {
   const queue = new WorkQueue();
   queue.addAfter("a", 100 * 24 * 3_600_000);
