@@ -57,7 +57,7 @@ async function decisions(reason: string): Promise<number> {
   const pods = (await kubectl(...all)).split(" ");
   let sum = 0;
   for (const pod of pods) {
-    const path = `/api/v1/namespaces/disroom-system/pods/${pod}:9090/proxy/metrics`;
+    const path = `/api/v1/namespaces/disroom-system/pods/${pod}:8081/proxy/metrics`;
     for (const line of (await kubectl("get", "--raw", path)).split("\n"))
       if (line.startsWith("disroom_scaling_decisions_total{") && line.includes(`reason="${reason}"`))
         sum += Number(line.split(" ").at(-1));
