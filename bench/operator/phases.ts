@@ -14,6 +14,11 @@ const phaseLimit = 3_600_000;
 /** What writes nothing for this long, in milliseconds, is done. */
 const quietFor = 15_000;
 
+/** How long Kubernetes gives a Deployment to come up, in milliseconds: then it says that it did not, which is a change. */
+const progressDeadline = 600_000;
+/** Longer than a warm start takes, in milliseconds. */
+const warmLimit = 90_000;
+
 /** What happened from one moment to the next. */
 export type Phase = {
   readonly seconds: number;
@@ -80,6 +85,13 @@ export async function measureOperator(
     const pods = await fleet.countPods();
     say(`after ${cold.settled.seconds.toFixed(1)} s nothing is written: ${objects} objects, ${pods} pods`);
 
+    const leftUntilDeadline = operator.startedAt + progressDeadline - performance.now();
+    if (leftUntilDeadline < steadySeconds * 1000 + warmLimit) {
+      say("waiting until all Deployments, which have no pods, have told that they did not come up in time");
+      await delay(reconciledAt + progressDeadline - performance.now());
+      await meter.untilQuiet();
+      meter.phase();
+    }
     const before = await operator.counts();
     await delay(steadySeconds * 1000);
     const after = await operator.counts();
