@@ -22,10 +22,12 @@ export function cheapestThatMeets(ours: Outcome, rows: readonly Row[]): Row | un
 export function brokenOn(trace: Trace): string[] {
   const points: Point[] = [];
   const ours = oursRow(trace, (point) => points.push(point));
-  // Whoever is over the target for longer, or costs this much more, makes no difference any more.
+  // Whoever can't beat ours any more makes no difference, unless it has to be beaten by a distance.
   const isDecided = (soFar: Outcome): boolean =>
-    soFar.secondsOverTarget > ours.secondsOverTarget ||
-    soFar.workerSeconds * (1 - distance) > ours.workerSeconds;
+    decisive.includes(trace.name)
+      ? soFar.secondsOverTarget > ours.secondsOverTarget ||
+        soFar.workerSeconds * (1 - distance) > ours.workerSeconds
+      : soFar.secondsOverTarget >= ours.secondsOverTarget || soFar.workerSeconds >= ours.workerSeconds;
   const rows = kedaRows(trace, isDecided);
   return [
     ...rows

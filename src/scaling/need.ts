@@ -16,10 +16,6 @@ const leastKept = 0.6;
 const fullyBusy = 0.9;
 /** What is left at least of what a worker can do, when the lag is smaller: batches have a largest size. */
 const leastLeft = 0.8;
-/** In what time what waits too long has to be stored, in seconds, and how much longer for each second of lag. */
-const patience = 8;
-const patienceEach = 0.5;
-
 /** Bytes per second that arrived since the last sample, which were stored or wait; undefined if it cannot be told. */
 export function arrivalRate(last: LagSample | undefined, sample: LagSample): number | undefined {
   const growth = backlogGrowth(last, sample);
@@ -46,8 +42,9 @@ export function isOverloaded(last: LagSample | undefined, sample: LagSample, lim
 }
 
 /**
- * How many workers keep the lag at `limit` seconds with what will arrive when they are there. While more waits,
- * these store more than that, and so catch up. undefined if it is not known what a worker can do.
+ * How many workers keep the lag at `limit` seconds with what will arrive when they are there, and store what waits
+ * beyond that in as long as the oldest of it has waited: a short outage is to be over soon, a long one should not ask
+ * for workers that are only of use until it is over. undefined if it is not known what a worker can do.
  */
 export function needed(
   last: LagSample | undefined,
@@ -60,18 +57,21 @@ export function needed(
   const each = storedByEach(sample);
   if (last === undefined || growth === undefined || arrivals === undefined || each === undefined)
     return undefined;
-  const excess = sample.lagBytes - arrivals * limit;
+  const excess = Math.max(0, sample.lagBytes - arrivals * limit);
+  const catchUpTime = Math.max(leadTime, sample.lagSeconds);
   // It gets less by itself, and soon enough.
-  if (growth < 0 && excess < -growth * (patience + patienceEach * sample.lagSeconds))
-    return Math.ceil(arrivals / each);
+  if (growth < 0 && excess < -growth * catchUpTime) return Math.ceil(arrivals / each);
   const isJump = arrivals > each * sample.workers * overload;
   const rise = isJump
     ? Math.max(0, arrivals - (arrivalsBefore ?? arrivals)) / secondsBetween(last, sample)
     : 0;
   // What waits in all, since the oldest may be of a partition whose worker died.
   const wait = Math.min(sample.lagSeconds, sample.lagBytes / arrivals);
-  const workers = Math.ceil((arrivals + rise * leadTime) / (each * left(wait / limit)));
-  return Math.max(workers, sample.workers + 1);
+  const toKeepUp = (arrivals + rise * leadTime) / (each * left(wait / limit));
+  // Until it is stored, batches stay as large as they are, and so does what each can do.
+  const toCatchUp = (arrivals + excess / catchUpTime) / each;
+  const workers = Math.ceil(Math.max(toKeepUp, toCatchUp));
+  return growth < 0 ? workers : Math.max(workers, sample.workers + 1);
 }
 
 /** What a worker can still do of what it does now, if the lag is to be this many times smaller. */

@@ -5,12 +5,12 @@ import type { LagSample } from "./sample.ts";
 import { emptyWindow, highestWish, type Window, withWish } from "./window.ts";
 
 /** The part of the target that the lag is kept at, so that it stays below the target while load and lag vary. */
-const aim = 0.75;
+const aim = 0.7;
 /** How far from there the lag may be without the number of workers being changed. */
 const tolerance = 0.1;
 /** How many to begin with when messages wait and no worker is ready. */
 const firstWorkers = 5;
-/** A sample stands for this time before it at most, in milliseconds: they come every few seconds. */
+/** Samples that are further apart say nothing of what was between them, in milliseconds: they come every few seconds. */
 const longestInterval = 15_000;
 
 /** What a ChatCluster says of its workers' count. */
@@ -63,21 +63,22 @@ export function decide(settings: ScalingSettings, state: PolicyState, seen: Seen
   if (bounded !== undefined) return { state: { ...state, counts }, ...bounded };
   if (sample === undefined) {
     const text = `the lag could not be measured: ${asked} workers stay`;
-    return {
-      state: { ...state, last: undefined, arrivals: undefined, counts },
-      workers: asked,
-      reason: { name: "Unknown", text },
-    };
+    return { state: { ...state, counts }, workers: asked, reason: { name: "Unknown", text } };
   }
 
-  const elapsed = Math.min(longestInterval, sample.at - (state.last?.at ?? sample.at));
-  const wish = wishFor(settings, state, seen, sample);
+  const last =
+    state.last !== undefined && sample.at - state.last.at <= longestInterval ? state.last : undefined;
+  const wish = wishFor(settings, { ...state, last }, seen, sample);
   const length = settings.lag.scaleDownDelaySeconds * 1000;
-  const window = withWish(state.window, elapsed, within(settings, wish.workers), length);
+  // Time in which it can't be told what workers did does not show that fewer are enough, nor that they are not.
+  const window =
+    wish.workers === asked && !isTold(sample)
+      ? state.window
+      : withWish(state.window, sample.at - (last?.at ?? sample.at), within(settings, wish.workers), length);
   const floor = highestWish(window, length) ?? asked;
   const decided = counted(settings, counts, asked, wish, floor);
   const next = {
-    ...{ last: sample, arrivals: arrivalRate(state.last, sample), window },
+    ...{ last: sample, arrivals: arrivalRate(last, sample), window },
     counts: recentCounts(counts, decided.workers, now),
   };
   return { state: next, ...decided };
@@ -119,12 +120,14 @@ function wishFor(
     return { workers: 0, reason: { name: "Idle", text: "nothing waits and nothing is stored" } };
   }
   // Who does not answer may be storing all the same; without anybody's answer nothing is given up.
-  const isAnswered = sample.workers > 0 && sample.busy !== undefined;
-  const workers = isAnswered
+  const workers = isTold(sample)
     ? enough(sample, Math.max(ready, sample.workers), aimed * (1 - tolerance))
     : asked;
   return { workers: Math.min(workers, asked), reason: { name: "Steady", text } };
 }
+
+/** Whether it is known what workers did. */
+const isTold = ({ workers, busy }: LagSample): boolean => workers > 0 && busy !== undefined;
 
 /** How many workers a lag asks for that is too long. */
 function more(
@@ -137,8 +140,11 @@ function more(
   const need = needed(last, sample, arrivals, aimed);
   // Those that are ready but don't answer are of no use.
   if (need !== undefined) return need + Math.max(0, ready - sample.workers);
-  // The first sample after a start or a gap says too little; if workers don't answer at all, the lag has to do.
-  return last === undefined ? asked : Math.ceil(asked * Math.min(2, sample.lagSeconds / aimed));
+  // The first sample after a start or a gap says too little. So does one that follows a better one, as when a worker
+  // has come or gone. If workers don't answer for longer, the lag has to do.
+  return last === undefined || arrivals !== undefined
+    ? asked
+    : Math.ceil(asked * Math.min(2, sample.lagSeconds / aimed));
 }
 
 /** The wish within growth, window and bounds, and why it is that many. */

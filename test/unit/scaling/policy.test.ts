@@ -86,16 +86,16 @@ describe("growth", () => {
 
   test("adds one before the lag reaches the target", () => {
     const operator = new Operator(4);
-    operator.see({ ...well(4), lagSeconds: 1.6 });
-    const { workers, reason } = operator.see({ ...well(4), lagSeconds: 1.7 });
+    operator.see({ ...well(4), lagSeconds: 1.5 });
+    const { workers, reason } = operator.see({ ...well(4), lagSeconds: 1.6 });
     expect(workers).toBe(5);
     expect(reason.name).toBe("LagRising");
   });
 
   test("leaves the lag where it is within 10 % of what is aimed at", () => {
     const operator = new Operator(4);
-    operator.see({ ...well(4), lagSeconds: 1.6 });
-    const { workers, reason } = operator.see({ ...well(4), lagSeconds: 1.6 });
+    operator.see({ ...well(4), lagSeconds: 1.5 });
+    const { workers, reason } = operator.see({ ...well(4), lagSeconds: 1.5 });
     expect(workers).toBe(4);
     expect(reason.name).toBe("Steady");
   });
@@ -128,9 +128,33 @@ describe("growth", () => {
   test("lets what waits go by itself when it goes soon enough", () => {
     const operator = new Operator(8);
     operator.see(overloaded(8, 6, 60_000_000));
-    const { workers, reason } = operator.see(overloaded(8, 5, 40_000_000));
+    const { workers, reason } = operator.see(overloaded(8, 5, 36_000_000));
     expect(workers).toBe(8);
     expect(reason.name).toBe("LagAboveTarget");
+  });
+
+  test("stores what waits in as long as it has waited, but in no less time than a worker takes to help", () => {
+    const asked = (lagSeconds: number, lagBytes: number): number => {
+      const operator = new Operator(4);
+      operator.see(overloaded(4, lagSeconds, lagBytes));
+      return operator.see(overloaded(4, lagSeconds, lagBytes)).workers;
+    };
+    // 4 MB/s arrive, so that 5.6 MB may wait. The other 54.4 MB in 20 s: 2.7 MB/s; in 60 s: 0.9 MB/s.
+    expect(asked(20, 60_000_000)).toBe(7);
+    expect(asked(60, 60_000_000)).toBe(5);
+    // 6.4 MB in 8 s.
+    expect(asked(3, 12_000_000)).toBe(5);
+  });
+
+  test("asks for no more while those that have just come get less to wait", () => {
+    const operator = new Operator(8);
+    operator.see(overloaded(4, 5, 32_000_000));
+    // 5 MB/s arrive. 20 MB more than should wait in 8 s make 2.5 MB/s, which is not too much for eight.
+    const { workers } = operator.see({
+      ...overloaded(8, 5, 27_000_000),
+      ...{ busy: 0.75, storedBytesPerSecond: 6 * each },
+    });
+    expect(workers).toBe(8);
   });
 
   test("replaces a worker that is ready but does not answer", () => {
@@ -150,7 +174,7 @@ describe("growth", () => {
     const operator = new Operator(4);
     const mute = { workers: 0, busy: undefined, storedBytesPerSecond: undefined, lagBytes: 9_000_000 };
     expect(operator.see({ ...mute, lagSeconds: 2.1 }).workers).toBe(4);
-    expect(operator.see({ ...mute, lagSeconds: 2.1 }).workers).toBe(6);
+    expect(operator.see({ ...mute, lagSeconds: 2.05 }).workers).toBe(6);
     expect(operator.see({ ...mute, lagSeconds: 0.5 }).workers).toBe(6);
     expect(operator.keepSeeing(() => ({ ...mute, lagSeconds: 0.1 }), 600).workers).toBe(6);
   });
@@ -227,6 +251,42 @@ describe("what is not known", () => {
     expect(operator.asked).toBe(6);
     operator.keepSeeing(() => idle(6), 15);
     expect(operator.asked).toBe(1);
+  });
+
+  test("goes on with the window, but does not count a sample that does not tell what workers did", () => {
+    const operator = new Operator(6);
+    const small = (): Omit<LagSample, "at"> => ({ ...well(6), lagSeconds: 0.1 });
+    operator.keepSeeing(small, 200);
+    operator.see({ ...small(), busy: undefined, storedBytesPerSecond: undefined });
+    operator.keepSeeing(small, 100);
+    expect(operator.asked).toBe(6);
+    operator.see(small());
+    expect(operator.asked).toBe(4);
+  });
+
+  test("waits for another sample when one does not tell what workers did, since one is gone", () => {
+    const operator = new Operator(4);
+    operator.see(overloaded(4, 6, 40_000_000));
+    operator.see(overloaded(4, 5, 20_000_000));
+    const gone = { ...overloaded(3, 6, 22_000_000), busy: undefined, storedBytesPerSecond: undefined };
+    expect(operator.see(gone, { ready: 3 }).workers).toBe(4);
+    expect(operator.see(gone, { ready: 3 }).workers).toBe(8);
+  });
+
+  test("grows by the lag when every other measurement fails, so that it is never told what workers did", () => {
+    const operator = new Operator(4);
+    const sample = { ...overloaded(4, 6, 40_000_000), busy: undefined, storedBytesPerSecond: undefined };
+    expect(operator.see(sample).workers).toBe(4);
+    expect(operator.see(undefined).workers).toBe(4);
+    expect(operator.see(sample).workers).toBe(8);
+  });
+
+  test("begins anew after a long gap", () => {
+    const operator = new Operator(4);
+    operator.keepSeeing(() => well(4), 30);
+    operator.keepSeeing(() => undefined, 60);
+    const sample = { ...overloaded(4, 40, 160_000_000), busy: undefined, storedBytesPerSecond: undefined };
+    expect(operator.see(sample).workers).toBe(4);
   });
 
   test("starts from the count that runs after a restart, in whatever state things are", () => {
