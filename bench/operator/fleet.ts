@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
+import { generateCredentials } from "../../src/cluster/credentials.ts";
 import { ownedResources, type WatchedChatCluster } from "../../src/operator/caches.ts";
 import { KubeApi } from "../../src/operator/kube/api.ts";
 import type { Credentials } from "../../src/operator/kube/credentials.ts";
 import { ListWatch } from "../../src/operator/kube/list-watch.ts";
 import { type KubeObject, keyOf } from "../../src/operator/kube/objects.ts";
 import { resources } from "../../src/operator/kube/resource.ts";
-import { credentialsOf } from "../../src/operator/resources/credentials.ts";
 import { ofAnyCluster } from "../../src/operator/resources/metadata.ts";
 import { objectsOf } from "../../src/operator/resources/objects.ts";
 import { createLog } from "../../src/platform/log.ts";
@@ -80,7 +80,7 @@ export class Fleet {
 
   /** How many objects the ChatClusters should have, and which of them are not there, as `kind namespace/name`. */
   async compare(): Promise<{ objects: number; missing: string[] }> {
-    const options = { mayFound: true, image: "", workers: 1, credentials: credentialsOf(undefined) };
+    const options = { mayFound: true, image: "", workers: 1, credentials: generateCredentials() };
     const wanted = this.clusters.flatMap((cluster) => objectsOf(cluster, options)).map(idOf);
     const found = new Set<string>();
     for (const resource of ownedResources) {

@@ -15,7 +15,12 @@ import type { LagWatch } from "./lag/lag-watch.ts";
 import type { Monitoring } from "./monitoring.ts";
 import type { NatsError, ProvidedNats } from "./nats/provide.ts";
 import { Obstacles } from "./obstacles.ts";
-import { CredentialsError, credentialsOf, credentialsSecret } from "./resources/credentials.ts";
+import {
+  CredentialsError,
+  credentialsSecret,
+  lastCredentials,
+  readCredentials,
+} from "./resources/credentials.ts";
 import { componentLabel } from "./resources/metadata.ts";
 import { nameOf, natsNodes } from "./resources/names.ts";
 import { startFiles } from "./resources/nats-start.ts";
@@ -209,15 +214,16 @@ export class Reconciler {
   ): Promise<Credentials> {
     const { api, applier } = this.#settings;
     const known = this.#get(cluster, "Secret", "credentials");
-    if (known !== undefined) return credentialsOf(known);
-    const wanted = credentialsSecret(cluster, credentialsOf(undefined));
+    if (known !== undefined) return readCredentials(known);
+    const last = lastCredentials(this.#get(cluster, "Secret", "nats"), this.#get(cluster, "Secret", "redis"));
+    const wanted = credentialsSecret(cluster, last);
     try {
       const created = await applier.create(resources.secrets, wanted, signal);
       changes.created.push(nameIn(created));
-      return credentialsOf(created);
+      return readCredentials(created);
     } catch (error) {
       if (!(error instanceof KubeApiError) || !error.isAlreadyExists) throw error;
-      return credentialsOf(await api.get<KubeObject>(resources.secrets, wanted.metadata, { signal }));
+      return readCredentials(await api.get<KubeObject>(resources.secrets, wanted.metadata, { signal }));
     }
   }
 

@@ -41,9 +41,26 @@ export function readCredentials(secret: KubeObject): Credentials {
   };
 }
 
-/** Those that a ChatCluster has, else new ones: a password that is in use must not change by itself. */
-export function credentialsOf(secret: KubeObject | undefined): Credentials {
-  return secret === undefined ? generateCredentials() : readCredentials(secret);
+/**
+ * Credentials for a ChatCluster without that Secret: those that its parts run with, as the Secrets with their
+ * configurations tell, and new ones where there are none. A password that is in use must not change by itself; NATS
+ * nodes with different ones do not find together.
+ */
+export function lastCredentials(nats: KubeObject | undefined, redis: KubeObject | undefined): Credentials {
+  const made = generateCredentials();
+  const login = (user: string): RegExp => new RegExp(`user: "${user}", password: "([\\w~.-]+)"`);
+  return {
+    nats: found(nats, login(natsUsers.clients)) ?? made.nats,
+    natsRoutes: found(nats, login(natsUsers.routes)) ?? made.natsRoutes,
+    natsSystem: found(nats, login(natsUsers.system)) ?? made.natsSystem,
+    redis: found(redis, /^requirepass "([\w~.-]+)"$/m) ?? made.redis,
+  };
+}
+
+function found(secret: KubeObject | undefined, pattern: RegExp): string | undefined {
+  const files = Object.values((secret?.data ?? {}) as Readonly<Record<string, string>>);
+  const text = files.map((file) => Buffer.from(file, "base64").toString()).join("\n");
+  return pattern.exec(text)?.[1];
 }
 
 /** The Secret that keeps them. The parts read their passwords from it, and so does the next reconciliation. */
