@@ -1,23 +1,17 @@
 import { CustomObjectsApi } from "@kubernetes/client-node";
-import { Registry } from "prom-client";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { KubeApi } from "../../src/operator/kube/api.ts";
 import { KubeApiError } from "../../src/operator/kube/api-error.ts";
 import type { KubeObject } from "../../src/operator/kube/objects.ts";
 import { apiVersionOf, type Resource, resources } from "../../src/operator/kube/resource.ts";
-import { natsUrl } from "../../src/operator/nats-url.ts";
-import { Operator } from "../../src/operator/operator.ts";
-import { createLog } from "../../src/platform/log.ts";
 import { defineChatClusters, runControlPlane, type TestControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
 import { apiOf } from "../support/kube-api.ts";
-import { asOperator } from "../support/operator-credentials.ts";
-import { settledNats } from "../support/settled-nats.ts";
+import { runOperator } from "../support/test-operator.ts";
 
 /** What a ChatCluster asks for in spec.monitoring, on an API server without and with the kinds of the Prometheus Operator. */
 let controlPlane: TestControlPlane;
 let api: KubeApi;
-const running = new Set<Operator>();
 const { chatClusters, configMaps, podMonitors, prometheusRules } = resources;
 const kinds = [configMaps, podMonitors, prometheusRules];
 
@@ -25,29 +19,6 @@ beforeAll(async () => {
   controlPlane = await runControlPlane({ beforeControllers: defineChatClusters });
   api = apiOf(controlPlane);
 });
-afterAll(() => Promise.all([...running].map((operator) => operator.stop())));
-
-async function runOperator(): Promise<Operator> {
-  const operator = new Operator({
-    namespaces: [],
-    image: "ghcr.io/disroom/disroom:0.1.0",
-    concurrency: 1,
-    leaderElection: false,
-    leaseNamespace: "disroom-system",
-    leaseName: "disroom-operator",
-    identity: "test",
-    requestsPerSecond: 100,
-    registry: new Registry(),
-    log: createLog("operator", "silent"),
-    credentials: await asOperator(controlPlane.kubeconfig),
-    provideNats: settledNats,
-    natsUrl,
-  });
-  running.add(operator);
-  await operator.run();
-  return operator;
-}
-
 const all = { podMonitor: true, rules: true, dashboards: true };
 const name = { namespace: "default", name: "demo" };
 const objectName = { namespace: "default", name: "demo-monitoring" };
@@ -104,7 +75,7 @@ test("what this Kubernetes does not know is told, once, and all else is made", a
     metadata: name,
     spec: { monitoring: all },
   });
-  const operator = await runOperator();
+  const operator = await runOperator(controlPlane, { concurrency: 1 });
   await eventually(async () => expect(await found()).toEqual(["ConfigMap"]));
   await eventually(async () => {
     const { items } = await api.list<KubeObject>(resources.events, {
@@ -126,12 +97,11 @@ test("what this Kubernetes does not know is told, once, and all else is made", a
     });
   });
   await operator.stop();
-  running.delete(operator);
 });
 
 test("what is asked for is made, comes back, and goes when it is asked for no more; what is not the operator's stays", async () => {
   await defineKinds();
-  await runOperator();
+  await runOperator(controlPlane, { concurrency: 1 });
   await eventually(async () => expect(await found()).toEqual(["ConfigMap", "PodMonitor", "PrometheusRule"]));
   const { uid } = (await api.get<KubeObject>(podMonitors, objectName)).metadata;
   await api.delete(podMonitors, objectName);

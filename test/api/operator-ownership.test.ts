@@ -144,9 +144,9 @@ test("what the operator does not set is left to others", async () => {
     },
   });
   expect((await service()).metadata.annotations).toMatchObject({ "example.com/pool": "a" });
-  // Within their bounds, workers are as many as run.
+  // The number of workers goes by their lag alone.
   const workers = await api.get<KubeObject>(resources.deployments, named("demo-worker"));
-  expect(workers.spec).toMatchObject({ replicas: 5 });
+  expect(workers.spec).toMatchObject({ replicas: 1 });
 });
 
 test("what the ChatCluster does not ask for any more goes, and only that", async () => {
@@ -254,3 +254,21 @@ test.each([
     );
   },
 );
+
+test("a Secret with passwords that somebody deletes comes back as it was, and no pod is replaced", async () => {
+  const secret = named("demo-credentials");
+  const before = await api.get<KubeObject>(resources.secrets, secret);
+  const generations = async () => [
+    (await server()).metadata.generation,
+    (await api.get<KubeObject>(resources.statefulSets, named("demo-nats"))).metadata.generation,
+  ];
+  const last = await generations();
+  await api.delete(resources.secrets, secret);
+  await eventually(async () => {
+    const { metadata, data } = await api.get<KubeObject>(resources.secrets, secret);
+    expect(metadata.uid).not.toBe(before.metadata.uid);
+    expect(data).toEqual(before.data);
+  });
+  await clusters.isReconciled("demo");
+  expect(await generations()).toEqual(last);
+});

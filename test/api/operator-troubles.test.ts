@@ -29,7 +29,7 @@ beforeAll(async () => {
   api = apiOf(controlPlane);
   clusters = new ChatClusters(api);
   const provided = new Set<string>();
-  const registry = await runOperator(controlPlane, {
+  const { registry } = await runOperator(controlPlane, {
     provideNats: async ({ metadata: { uid } }) => {
       const created = ["ChatIngress", "message-processor-0", "message-processor-1", "ChatRooms"];
       if (provided.has(uid)) return settled;

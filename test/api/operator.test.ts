@@ -24,7 +24,7 @@ beforeAll(async () => {
   apps = controlPlane.client(AppsV1Api);
   core = controlPlane.client(CoreV1Api);
   custom = controlPlane.client(CustomObjectsApi);
-  registry = await runOperator(controlPlane, { leaderElection: true, requestsPerSecond: 100 });
+  ({ registry } = await runOperator(controlPlane, { leaderElection: true, requestsPerSecond: 100 }));
 });
 
 type Cluster = {

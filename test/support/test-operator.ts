@@ -15,6 +15,8 @@ import type { TestControlPlane } from "./control-plane.ts";
 import { eventually } from "./eventually.ts";
 import { settledNats } from "./settled-nats.ts";
 
+export type TestOperator = { readonly registry: Registry; stop(): Promise<void> };
+
 const running = new Set<Operator>();
 afterAll(async () => {
   await Promise.all([...running].map((operator) => operator.stop()));
@@ -22,12 +24,12 @@ afterAll(async () => {
 
 /**
  * Runs the operator in this process with the rights that it has where it is installed, and no more; it stops after the
- * last test of the file. `port`: where it reaches the API server, when not at its own port. The result are its metrics.
+ * last test of the file at the latest. `port`: where it reaches the API server, when not at its own port.
  */
 export async function runOperator(
   controlPlane: TestControlPlane,
   { port, ...settings }: Partial<OperatorSettings> & { readonly port?: number } = {},
-): Promise<Registry> {
+): Promise<TestOperator> {
   const registry = new Registry();
   const operator = new Operator({
     namespaces: [],
@@ -47,7 +49,13 @@ export async function runOperator(
   });
   running.add(operator);
   await operator.run();
-  return registry;
+  return {
+    registry,
+    stop: async () => {
+      running.delete(operator);
+      await operator.stop();
+    },
+  };
 }
 
 async function installedCredentials(
