@@ -140,6 +140,13 @@ const queue: Panel[] = [
     ],
   },
   {
+    title: "Why so many workers",
+    description:
+      "What the operator decides on the number of workers for, after each measurement; docs/scaling.md has the reasons. Unknown: it could not measure, and the number stays.",
+    unit: "short",
+    queries: [{ expr: rate("disroom_scaling_decisions_total", "reason"), legend: "{{reason}}" }],
+  },
+  {
     title: "Bytes in the queue",
     description: "What waits to be stored. Senders are refused when it reaches spec.queue.maxBytes.",
     unit: "bytes",

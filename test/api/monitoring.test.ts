@@ -10,6 +10,8 @@ import { serveHttp } from "../../src/platform/http.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { Metrics } from "../../src/platform/metrics.ts";
 import { connectNats } from "../../src/platform/nats.ts";
+import { lagMetrics } from "../../src/scaling/lag-metrics.ts";
+import { scalingMetrics } from "../../src/scaling/scaling-metrics.ts";
 import { runCluster } from "../support/cluster.ts";
 import { defineChatClusters, runControlPlane } from "../support/control-plane.ts";
 import { eventually } from "../support/eventually.ts";
@@ -21,21 +23,33 @@ import { groupingsOf, selectorsOf } from "../support/promql.ts";
  * Every expression of the dashboards and alerts, asked of a Prometheus that scrapes servers and workers under load and
  * operators at work, with the labels that the PodMonitors give.
  */
+const demo = { namespace: "default", name: "demo" };
+/** What the operator that has this ChatCluster would measure: the operators below do not reach this NATS. */
+const measured = new Metrics("operator");
+const lag = lagMetrics(measured.registry);
+const workers = scalingMetrics(measured.registry);
 const cluster = runCluster({
+  scaling: {
+    metrics: {
+      ...{ gone: () => {}, measured: (_, result) => lag.measured(demo, result) },
+      decided: (_, count, reason) => workers.decided(demo, count, reason),
+    },
+    onChange: () => {},
+    onError: (error) => expect.fail(error.message),
+  },
   spec: {
     nats: { replicas: 1, storage: { size: "4Gi" }, syncAlways: false },
     server: { replicas: 2 },
     workers: { minReplicas: 2, partitions: 4 },
   },
 });
-const demo = { namespace: "default", name: "demo" };
 const operatorNamespace = "disroom-system";
 const patience = { milliseconds: 20_000, interval: 250 };
 const atEnd: (() => unknown)[] = [];
 let prometheus: Prometheus;
 
 beforeAll(async () => {
-  const targets = [...roles(), await natsHealthTarget(), ...(await operators())];
+  const targets = [...roles(), await measuringTarget(), ...(await operators())];
   busyRooms();
   prometheus = await runPrometheus(targets, [
     "monitoring/rules/chat-cluster.yaml",
@@ -54,10 +68,8 @@ function roles(): Target[] {
   }));
 }
 
-/** The operators below do not reach this NATS: what they would measure is measured here. */
-async function natsHealthTarget(): Promise<Target> {
-  const metrics = new Metrics("operator");
-  const { set } = natsHealthMetrics(metrics.registry);
+async function measuringTarget(): Promise<Target> {
+  const { set } = natsHealthMetrics(measured.registry);
   const { spec } = checkChatCluster({
     apiVersion: "disroom.io/v1alpha1",
     kind: "ChatCluster",
@@ -68,7 +80,7 @@ async function natsHealthTarget(): Promise<Target> {
   const read = async (): Promise<void> => set(demo, await readNatsHealth(connection, spec));
   await read();
   const timer = setInterval(() => void read().catch(() => set(demo, undefined)), 1000);
-  const http = await serveHttp("127.0.0.1", 0, metrics, { notReady: () => undefined });
+  const http = await serveHttp("127.0.0.1", 0, measured, { notReady: () => undefined });
   atEnd.push(
     () => connection.close(),
     () => http.close(),
