@@ -124,7 +124,7 @@ test("what the operator does not set is left to others", async () => {
     apiVersion: "apps/v1",
     kind: "Deployment",
     metadata: named("demo-server"),
-    spec: { minReadySeconds: 7, template: { spec: { dnsPolicy: "Default" } } },
+    spec: { revisionHistoryLimit: 7, template: { spec: { dnsPolicy: "Default" } } },
   };
   await kubectl("apply", "--server-side", "--field-manager=colleague", `--filename=${file(theirs)}`);
   await applyAgain(123);
@@ -137,7 +137,7 @@ test("what the operator does not set is left to others", async () => {
   const { metadata, spec } = await server();
   expect(metadata.labels).toMatchObject({ team: "chat", "app.kubernetes.io/name": "disroom" });
   expect(spec).toMatchObject({
-    minReadySeconds: 7,
+    revisionHistoryLimit: 7,
     template: {
       metadata: { annotations: { "kubectl.kubernetes.io/restartedAt": expect.any(String) } },
       spec: { dnsPolicy: "Default" },

@@ -19,6 +19,8 @@ export type Role = {
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   /** How long it is left alone before it is told to stop, in seconds. */
   readonly delayBeforeStop?: number;
+  /** How long it must have been ready to count, in seconds. */
+  readonly delayAfterStart?: number;
 };
 
 /** What is left of the grace time when a role has used up its own, in seconds: its last words, and the kubelet's time. */
@@ -26,7 +28,7 @@ const spareGrace = 5;
 
 /** The Deployment of a role. */
 export function roleDeployment(cluster: StoredChatCluster, options: ResourceOptions, role: Role): KubeObject {
-  const { part, replicas, delayBeforeStop = 0 } = role;
+  const { part, replicas, delayBeforeStop = 0, delayAfterStart } = role;
   const ownGrace = Math.ceil(commonSettings.shutdownGrace.default / 1000);
   const { nats, redis } = options.credentials;
   const image = cluster.spec.image ?? options.image;
@@ -36,6 +38,7 @@ export function roleDeployment(cluster: StoredChatCluster, options: ResourceOpti
     metadata: metadataOf(cluster, nameOf(cluster, part), part, image),
     spec: {
       replicas,
+      ...(delayAfterStart !== undefined && { minReadySeconds: delayAfterStart }),
       // Never fewer than wanted: connections and partitions would crowd on the others.
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: 0 } },
       selector: { matchLabels: selectorOf(cluster, part) },

@@ -13,6 +13,9 @@ import { serviceAccount } from "./service-account.ts";
  */
 const delayBeforeStop = 5;
 
+/** In seconds: until all nodes know that a server is there, they refuse people whom they would send to it. */
+const delayAfterStart = 2;
+
 /** The chat servers and what belongs to them, in the order in which they are applied. */
 export function serverObjects(cluster: StoredChatCluster, options: ResourceOptions): KubeObject[] {
   const { replicas, limits } = cluster.spec.server;
@@ -32,7 +35,7 @@ export function serverObjects(cluster: StoredChatCluster, options: ResourceOptio
       settings: { maxConnections, messagesPerSecond, sendQueueBytes, joinTimeout },
       usesRedis: true,
       ports: [{ name: "chat", containerPort: ports.chat }],
-      delayBeforeStop,
+      ...{ delayBeforeStop, delayAfterStart },
     }),
   ];
 }

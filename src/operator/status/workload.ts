@@ -19,6 +19,7 @@ type WorkloadStatus = {
   readonly observedGeneration?: number;
   readonly replicas?: number;
   readonly readyReplicas?: number;
+  readonly availableReplicas?: number;
   readonly updatedReplicas?: number;
   readonly conditions?: readonly WorkloadCondition[];
 };
@@ -41,7 +42,7 @@ export function readiness(workload: Workload): Finding {
   const { what, object, wanted, needed } = workload;
   if (object === undefined)
     return { status: "False", reason: "Missing", message: `there are no ${what} yet` };
-  const ready = statusOf(object).readyReplicas ?? 0;
+  const ready = countedReplicas(object);
   const count = `${ready} of ${wanted} ${what} ready`;
   const trouble = troubleOf(workload);
   if (ready >= wanted) {
@@ -53,6 +54,13 @@ export function readiness(workload: Workload): Finding {
   const message = trouble === undefined ? count : `${count}; ${trouble}`;
   if (ready >= needed) return { status: "True", reason: "SomeReady", message };
   return { status: "False", reason: "NotReady", message };
+}
+
+/** Pods that are ready, for as long as they have to be. */
+function countedReplicas(object: KubeObject): number {
+  const { minReadySeconds = 0 } = (object.spec ?? {}) as { minReadySeconds?: number };
+  const { readyReplicas = 0, availableReplicas = 0 } = statusOf(object);
+  return minReadySeconds > 0 ? availableReplicas : readyReplicas;
 }
 
 /** Whether it is being changed: pods of the last wish are not all there yet. */

@@ -42,6 +42,12 @@ describe("readiness", () => {
     expect(readiness(workload(status))).toEqual({ status: expected, reason, message });
   });
 
+  test("where pods must have been ready for a while, those that have count", () => {
+    const { object, ...others } = workload({ readyReplicas: 3, availableReplicas: 2 });
+    const settling = { ...others, object: { ...(object as KubeObject), spec: { minReadySeconds: 2 } } };
+    expect(readiness(settling).message).toBe("2 of 3 NATS nodes ready");
+  });
+
   test.each([
     [
       "a pod that no node takes",
