@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { serveHttp } from "../platform/http.ts";
@@ -24,7 +24,8 @@ export async function runOperator(args: readonly string[]): Promise<void> {
     ...settings,
     namespaces: settings.namespaces.split(",").filter((name) => name !== ""),
     image: settings.image || ownImage(),
-    leaseNamespace: settings.leaseNamespace || ownNamespace(),
+    leaseNamespace: settings.leaseNamespace || namespaceOfPod(),
+    ...(isInPod() && { operatorNamespace: namespaceOfPod() }),
     // A pod's name can be that of an earlier pod (a StatefulSet's, a machine's), which may still run.
     identity: `${hostname()}_${randomUUID()}`,
     log,
@@ -50,10 +51,10 @@ function ownImage(): string {
   return `ghcr.io/disroom/disroom:${version}`;
 }
 
-function ownNamespace(): string {
-  try {
-    return readFileSync(join(serviceAccountFolder, "namespace"), "utf8").trim();
-  } catch {
-    throw new UsageError("outside of a pod, --lease-namespace must say in which namespace the Lease is");
-  }
+const namespaceFile = join(serviceAccountFolder, "namespace");
+const isInPod = (): boolean => existsSync(namespaceFile);
+
+function namespaceOfPod(): string {
+  if (isInPod()) return readFileSync(namespaceFile, "utf8").trim();
+  throw new UsageError("outside of a pod, --lease-namespace must say in which namespace the Lease is");
 }

@@ -19,7 +19,10 @@ import { Reconciler, type ReconcilerSettings } from "./reconciler.ts";
 import { statusMetrics } from "./status-metrics.ts";
 import { Workers } from "./workers.ts";
 
-export type OperatorSettings = Pick<ReconcilerSettings, "image" | "provideNats" | "natsUrl" | "log"> & {
+export type OperatorSettings = Pick<
+  ReconcilerSettings,
+  "image" | "operatorNamespace" | "provideNats" | "natsUrl" | "log"
+> & {
   /** Where its ChatClusters are; none for all namespaces. */
   readonly namespaces: readonly string[];
   readonly concurrency: number;
@@ -53,8 +56,8 @@ export class Operator {
   #isStopping = false;
 
   constructor(settings: OperatorSettings) {
-    const { credentials, log, registry, namespaces, image, provideNats, natsUrl, requestsPerSecond } =
-      settings;
+    const { credentials, log, registry, namespaces, image, operatorNamespace } = settings;
+    const { provideNats, natsUrl, requestsPerSecond } = settings;
     this.#settings = settings;
     const onRequest = clientMetrics(registry);
     const leads = electorMetrics(registry, settings.leaseName);
@@ -108,6 +111,7 @@ export class Operator {
       monitoring: this.#monitoring,
       log,
       image,
+      ...(operatorNamespace !== undefined && { operatorNamespace }),
       lag: this.#lag,
       workers: new Workers({
         metrics: scalingMetrics(registry),

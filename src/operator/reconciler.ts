@@ -48,6 +48,8 @@ export type ReconcilerSettings = {
   readonly workers: Workers;
   /** Image of chat servers and queue workers where a ChatCluster names none. */
   readonly image: string;
+  /** Where this operator runs: nobody from elsewhere may call himself one. */
+  readonly operatorNamespace?: string;
   /** Makes NATS be as a ChatCluster says, once it is there. */
   readonly provideNats: (
     cluster: StoredChatCluster,
@@ -236,7 +238,7 @@ export class Reconciler {
     problems: Problem[],
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { api, applier, caches, events, image, monitoring } = this.#settings;
+    const { api, applier, caches, events, image, monitoring, operatorNamespace } = this.#settings;
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const claims = await smallClaims(api, cluster, nats, signal);
     await attempt("Volumes of", nameOf(cluster, "nats"), problems, async () => {
@@ -248,6 +250,7 @@ export class Reconciler {
     const options = {
       ...{ image, workers, credentials },
       mayFound: await this.#mayFound(cluster, signal),
+      ...(operatorNamespace !== undefined && { operatorNamespace }),
       ...(claimSize !== undefined && { claimSize }),
       ...(volumeBytes !== undefined && { volumeBytes }),
     };

@@ -29,7 +29,7 @@ export function natsObjects(cluster: StoredChatCluster, options: ResourceOptions
     networkPolicy(cluster, "nats", [
       { from: [podsOf(cluster, "server"), podsOf(cluster, "worker")], ports: [ports.nats] },
       { from: [podsOf(cluster, "nats")], ports: [ports.natsRoutes] },
-      { from: [operatorOf(options)], ports: [ports.nats, ports.natsMonitor] },
+      { from: [operatorOf(options)], ports: [ports.nats] },
     ]),
     headlessService(cluster),
     clientService(cluster),

@@ -35,16 +35,16 @@ export function podsOf(cluster: StoredChatCluster, part: Part): Peer {
   return { podSelector: { matchLabels: selectorOf(cluster, part) } };
 }
 
-export function operatorOf({ operator }: ResourceOptions): Peer {
-  return (
-    operator ?? {
-      namespaceSelector: {},
-      podSelector: { matchLabels: { "app.kubernetes.io/name": "disroom-operator" } },
-    }
-  );
+/** Where the operator may come from: its own namespace, where that is known. */
+export function operatorOf({ operatorNamespace }: ResourceOptions): Peer {
+  return {
+    namespaceSelector:
+      operatorNamespace === undefined
+        ? {}
+        : { matchLabels: { "kubernetes.io/metadata.name": operatorNamespace } },
+    podSelector: { matchLabels: { "app.kubernetes.io/name": "disroom-operator" } },
+  };
 }
 
-/** Prometheus and, for the numbers in the status, the operator. */
-export function metricsReadersOf(options: ResourceOptions): Peer[] {
-  return [operatorOf(options), ...(options.metricsReaders ?? [{ namespaceSelector: {} }])];
-}
+/** Any pod may read metrics: nobody knows where Prometheus runs. */
+export const metricsReaders: readonly Peer[] = [{ namespaceSelector: {} }];

@@ -22,10 +22,8 @@ export type ResourceOptions = {
   readonly volumeBytes?: number;
   /** Whether the first NATS node, where its volume is empty, may found a cluster: not where there is one already. */
   readonly mayFound: boolean;
-  /** Where the operator runs; what bears its label, in any namespace, unless given. */
-  readonly operator?: Peer;
-  /** Who may read metrics; any pod unless given. */
-  readonly metricsReaders?: readonly Peer[];
+  /** Where the operator runs; undefined where it does not know. */
+  readonly operatorNamespace?: string;
 };
 
 /** A peer of a NetworkPolicy. */

@@ -2,7 +2,7 @@ import type { KubeObject } from "../kube/objects.ts";
 import { disruptionBudget } from "./disruption-budget.ts";
 import { metadataOf, selectorOf } from "./metadata.ts";
 import { nameOf, ports } from "./names.ts";
-import { metricsReadersOf, networkPolicy } from "./network-policy.ts";
+import { metricsReaders, networkPolicy } from "./network-policy.ts";
 import type { ResourceOptions, StoredChatCluster } from "./options.ts";
 import { roleDeployment } from "./role.ts";
 import { serviceAccount } from "./service-account.ts";
@@ -25,7 +25,7 @@ export function serverObjects(cluster: StoredChatCluster, options: ResourceOptio
     networkPolicy(cluster, "server", [
       // The Service's source ranges are enforced in front of it.
       { ports: [ports.chat] },
-      { from: metricsReadersOf(options), ports: [ports.http] },
+      { from: metricsReaders, ports: [ports.http] },
     ]),
     chatService(cluster),
     disruptionBudget(cluster, "server", "25%", { allowUnready: true }),

@@ -1,7 +1,7 @@
 import type { KubeObject } from "../kube/objects.ts";
 import { disruptionBudget } from "./disruption-budget.ts";
 import { ports } from "./names.ts";
-import { metricsReadersOf, networkPolicy } from "./network-policy.ts";
+import { metricsReaders, networkPolicy } from "./network-policy.ts";
 import type { ResourceOptions, StoredChatCluster } from "./options.ts";
 import { roleDeployment } from "./role.ts";
 import { serviceAccount } from "./service-account.ts";
@@ -10,7 +10,7 @@ import { serviceAccount } from "./service-account.ts";
 export function workerObjects(cluster: StoredChatCluster, options: ResourceOptions): KubeObject[] {
   return [
     serviceAccount(cluster, "worker"),
-    networkPolicy(cluster, "worker", [{ from: metricsReadersOf(options), ports: [ports.http] }]),
+    networkPolicy(cluster, "worker", [{ from: metricsReaders, ports: [ports.http] }]),
     disruptionBudget(cluster, "worker", "25%", { allowUnready: true }),
     roleDeployment(cluster, options, {
       part: "worker",

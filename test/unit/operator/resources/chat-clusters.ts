@@ -82,9 +82,5 @@ export const fullOptions: ResourceOptions = {
   ...options,
   workers: 3,
   mayFound: false,
-  operator: {
-    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "disroom-system" } },
-    podSelector: { matchLabels: { "app.kubernetes.io/name": "disroom-operator" } },
-  },
-  metricsReaders: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } }],
+  operatorNamespace: "disroom-system",
 };

@@ -101,7 +101,7 @@ test.each([
   ["more chat servers", { spec: { server: { ...server, replicas: 9 } } }, []],
   ["more workers", { options: { workers: 7 } }, []],
   ["more NATS nodes", { spec: { nats: { ...nats, replicas: 5 } } }, []],
-  ["who reads metrics", { options: { metricsReaders: [] } }, []],
+  ["where the operator runs", { options: { operatorNamespace: "elsewhere" } }, []],
   [
     "what becomes of volumes",
     { spec: { nats: { ...nats, storage: { ...nats.storage, whenDeleted: "Delete" } } } },
@@ -268,11 +268,10 @@ test("Services and probes name ports that the pods have", () => {
 test.each([
   ["nats", 4222, ["server", "worker", "operator"]],
   ["nats", 6222, ["nats"]],
-  ["nats", 8222, ["operator"]],
   ["redis", 6379, ["server"]],
   ["server", 8080, ["everybody"]],
-  ["server", 9090, ["operator", "monitoring"]],
-  ["worker", 9090, ["operator", "monitoring"]],
+  ["server", 9090, ["any pod"]],
+  ["worker", 9090, ["any pod"]],
 ])("%s:%i is open to those who need it", (part, port, expected) => {
   const { ingress } = objectOf(objectsOf(full, fullOptions), "NetworkPolicy", `big-${part}`).spec;
   const peers = ingress
@@ -283,15 +282,17 @@ test.each([
 
 test("nothing else is open", () => {
   const policies: Any[] = objectsOf(full, fullOptions).filter(({ kind }) => kind === "NetworkPolicy");
-  expect(policies.flatMap(({ spec }) => spec.ingress).flatMap(({ ports }) => ports)).toHaveLength(8);
+  expect(policies.flatMap(({ spec }) => spec.ingress).flatMap(({ ports }) => ports)).toHaveLength(7);
   for (const { spec } of policies) expect(spec.policyTypes).toEqual(["Ingress"]);
 });
 
 function peerName(peer: Any): string {
   if (peer === "everybody") return peer;
-  const { matchLabels: labels } = peer.podSelector ?? peer.namespaceSelector;
-  if (labels["app.kubernetes.io/name"] === "disroom-operator") return "operator";
-  return labels["app.kubernetes.io/component"] ?? labels["kubernetes.io/metadata.name"];
+  if (peer.podSelector === undefined) return "any pod";
+  const { matchLabels: labels } = peer.podSelector;
+  if (labels["app.kubernetes.io/name"] !== "disroom-operator") return labels["app.kubernetes.io/component"];
+  expect(peer.namespaceSelector.matchLabels).toEqual({ "kubernetes.io/metadata.name": "disroom-system" });
+  return "operator";
 }
 
 test("what a ChatCluster asks of pods comes on top of what they need", () => {
