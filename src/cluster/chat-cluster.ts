@@ -44,7 +44,12 @@ export type ChatClusterSpec = {
      */
     syncAlways: boolean;
     /** Requests and limits of the container, as in a Pod. */
-    resources: Resources;
+    resources: {
+      /** What the container is guaranteed. */
+      requests?: Record<string, string | number>;
+      /** What the container must not exceed. */
+      limits?: Record<string, string | number>;
+    };
     /** What the pods are to have besides what the operator gives them. */
     pod: Pod;
   };
@@ -79,7 +84,12 @@ export type ChatClusterSpec = {
     /** Image of the Redis server, 6 or newer. */
     image: string;
     /** Requests and limits of the container, as in a Pod. */
-    resources: Resources;
+    resources: {
+      /** What the container is guaranteed. */
+      requests?: Record<string, string | number>;
+      /** What the container must not exceed. */
+      limits?: Record<string, string | number>;
+    };
     /** What the pods are to have besides what the operator gives them. */
     pod: Pod;
   };
@@ -121,7 +131,12 @@ export type ChatClusterSpec = {
       joinTimeout: string;
     };
     /** Requests and limits of the container, as in a Pod. */
-    resources: Resources;
+    resources: {
+      /** What the container is guaranteed. */
+      requests?: Record<string, string | number>;
+      /** What the container must not exceed. */
+      limits?: Record<string, string | number>;
+    };
     /** What the pods are to have besides what the operator gives them. */
     pod: Pod;
   };
@@ -144,7 +159,12 @@ export type ChatClusterSpec = {
       scaleDownDelaySeconds: number;
     };
     /** Requests and limits of the container, as in a Pod. */
-    resources: Resources;
+    resources: {
+      /** What the container is guaranteed. */
+      requests?: Record<string, string | number>;
+      /** What the container must not exceed. */
+      limits?: Record<string, string | number>;
+    };
     /** What the pods are to have besides what the operator gives them. */
     pod: Pod;
   };
@@ -217,14 +237,6 @@ export type ChatClusterStatus = {
 export type ImagePullSecret = {
   /** Name of the Secret. */
   name: string;
-};
-
-/** Requests and limits of the container, as in a Pod. */
-export type Resources = {
-  /** What the container is guaranteed. */
-  requests?: Record<string, string | number>;
-  /** What the container must not exceed. */
-  limits?: Record<string, string | number>;
 };
 
 /** What the pods are to have besides what the operator gives them. */

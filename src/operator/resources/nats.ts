@@ -1,4 +1,3 @@
-import type { Resources } from "../../cluster/chat-cluster.ts";
 import { natsEnvironment } from "../../cluster/process-settings.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { configHash } from "./config-hash.ts";
@@ -10,7 +9,7 @@ import { leaveScript, startFiles } from "./nats-start.ts";
 import { networkPolicy, operatorOf, podsOf } from "./network-policy.ts";
 import type { ResourceOptions, StoredChatCluster } from "./options.ts";
 import { podTemplate } from "./pod-template.ts";
-import { containerSecurity, podSecurity, resourcesOf, secretVolume } from "./pods.ts";
+import { containerSecurity, podSecurity, type Resources, resourcesOf, secretVolume } from "./pods.ts";
 import { parseQuantity } from "./quantity.ts";
 import { secretOf } from "./secret.ts";
 import { serviceAccount } from "./service-account.ts";

@@ -1,4 +1,4 @@
-import type { Resources } from "../../cluster/chat-cluster.ts";
+import type { ChatClusterSpec } from "../../cluster/chat-cluster.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -22,6 +22,9 @@ export const containerSecurity: Fields = {
   readOnlyRootFilesystem: true,
   capabilities: { drop: ["ALL"] },
 };
+
+/** What a container gets and may not exceed. */
+export type Resources = ChatClusterSpec["server"]["resources"];
 
 /** Requests and limits where there are any, all as text, as the API server keeps them. */
 export function resourcesOf({ requests = {}, limits = {} }: Resources): Fields {
