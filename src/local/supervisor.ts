@@ -42,6 +42,9 @@ type PartEvents = {
   line: [string];
 };
 
+/** A part was told to stop before it was ready. */
+export class StoppedError extends Error {}
+
 /** One process that is started again whenever it ends, until it is told to stop. */
 export class Part {
   readonly name: string;
@@ -119,7 +122,7 @@ export class Part {
       this.events.emit("exit", { code: exit.code, signal: exit.signal, restartIn: lastDelay });
       await delay(lastDelay, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
-    fail(new Error(`${this.name} was stopped`));
+    fail(new StoppedError(`${this.name} was stopped`));
   }
 
   /** Runs the process until it ends. */

@@ -6,7 +6,7 @@ import { LagUnknown } from "../scaling/lag-unknown.ts";
 import { type Change, Scaler } from "../scaling/scaler.ts";
 import type { ScalingMetrics } from "../scaling/scaling-metrics.ts";
 import type { LocalLag } from "./lag.ts";
-import type { Part } from "./supervisor.ts";
+import { type Part, StoppedError } from "./supervisor.ts";
 
 /** Between two measurements, in milliseconds. */
 const interval = 3000;
@@ -93,7 +93,9 @@ export class WorkerScaling {
     const attempt = (work: Promise<unknown>): Promise<void> =>
       work.then(
         () => {},
-        (error: Error) => void (this.#stop.signal.aborted || onError(error)),
+        (error: Error) => {
+          if (!this.#stop.signal.aborted && !(error instanceof StoppedError)) onError(error);
+        },
       );
     for (let count = staying.length; count < wanted; count++) void attempt(start());
     // Those that came last.

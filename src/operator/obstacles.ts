@@ -96,9 +96,9 @@ export class Obstacles {
   }
 }
 
-/** An operator that may not read these knows less. */
+/** Whoever cannot read these knows less, but the rest. */
 function nothingIfUnreadable(error: unknown): undefined {
-  if (error instanceof KubeApiError && (error.isForbidden || error.isNotFound)) return undefined;
+  if (error instanceof KubeApiError) return undefined;
   throw error;
 }
 

@@ -5,6 +5,7 @@ import { consumersOf } from "../cluster/streams.ts";
 import type { Log } from "../platform/log.ts";
 import type { Applier } from "./applier.ts";
 import type { Caches, WatchedChatCluster } from "./caches.ts";
+import { earlierOf, type Founding, foundingOf } from "./earlier.ts";
 import type { KubeApi } from "./kube/api.ts";
 import { KubeApiError } from "./kube/api-error.ts";
 import type { Outcome } from "./kube/controller.ts";
@@ -22,8 +23,7 @@ import {
   readCredentials,
 } from "./resources/credentials.ts";
 import { componentLabel } from "./resources/metadata.ts";
-import { nameOf, natsNodes } from "./resources/names.ts";
-import { startFiles } from "./resources/nats-start.ts";
+import { nameOf } from "./resources/names.ts";
 import { objectsOf } from "./resources/objects.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 import { stableText } from "./stable-text.ts";
@@ -34,7 +34,7 @@ import { pausedLag, type SeenLag } from "./status/lag.ts";
 import { newsOf, troublesOf } from "./status/news.ts";
 import { countsOf, readiness } from "./status/workload.ts";
 import { Troubles } from "./troubles.ts";
-import { claimOf, claimSizeOf, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
+import { claimSizeOf, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
 import type { Workers } from "./workers.ts";
 
 export type ReconcilerSettings = {
@@ -64,9 +64,25 @@ export type ReconcilerSettings = {
 const resync = 5 * 60_000;
 /** The same while NATS, or a volume, is not yet as it should be. */
 const retry = 2000;
+/** The same where something is about to change by itself. */
+const soon = 500;
 
 /** What was seen of NATS last, and of what it was made. */
-type SeenNats = { readonly of: string; readonly at: number; readonly provided: ProvidedNats };
+type SeenNats = {
+  readonly uid: string;
+  readonly of: string;
+  readonly at: number;
+  readonly provided: ProvidedNats;
+};
+
+/** What is decided before anything is made. */
+type Decided = { readonly wantedWorkers: number; readonly mayFound: boolean };
+
+/** A status that was written, and the version of the ChatCluster with it. */
+type Written = { readonly uid: string; readonly status: ChatClusterStatus; readonly version: string };
+
+/** The ChatCluster has changed since it was read. */
+class OutdatedError extends Error {}
 
 /** What came of making all that there is to be. */
 type Provided = Pick<Seen, "streams" | "lag"> & { readonly volumesGrow?: boolean };
@@ -77,7 +93,7 @@ export class Reconciler {
   /** By key of a ChatCluster. */
   readonly #nats = new Map<string, SeenNats>();
   /** By key of a ChatCluster, the status that was written last, which the cache may not have seen yet. */
-  readonly #written = new Map<string, { readonly uid: string; readonly status: ChatClusterStatus }>();
+  readonly #written = new Map<string, Written>();
   readonly #troubles: Troubles;
   readonly #obstacles: Obstacles;
 
@@ -94,7 +110,16 @@ export class Reconciler {
   }
 
   readonly reconcile = async (key: string, signal: AbortSignal): Promise<Outcome> => {
-    const { caches, lag, workers } = this.#settings;
+    try {
+      return await this.#reconcile(key, signal);
+    } catch (error) {
+      if (error instanceof OutdatedError) return { again: soon };
+      throw error;
+    }
+  };
+
+  async #reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+    const { caches, events, lag, workers } = this.#settings;
     const wished = caches.chatCluster(nameOfKey(key));
     // What belongs to it goes with it (owner references).
     if (wished === undefined || wished.metadata.deletionTimestamp !== undefined) {
@@ -116,9 +141,15 @@ export class Reconciler {
       await this.#report(cluster, describePaused(cluster, before, seen, new Date()), signal);
       return {};
     }
-    const wantedWorkers = workers.wanted(cluster, this.#get(cluster, "Deployment", "worker"));
     const problems: Problem[] = [];
-    const provided = await this.#provide(cluster, wantedWorkers, problems, signal);
+    const { mayFound, going } = await this.#founding(cluster, problems, signal);
+    if (going.length > 0) {
+      const message = `what an earlier ChatCluster of this name had is still there: ${objectsText(going.map(nameIn))}`;
+      events.record(cluster, "Normal", "WaitsForEarlier", message);
+      return { again: soon };
+    }
+    const wantedWorkers = workers.wanted(cluster, this.#get(cluster, "Deployment", "worker"));
+    const provided = await this.#provide(cluster, { wantedWorkers, mayFound }, problems, signal);
     const seen = await this.#look(cluster, wantedWorkers, provided, [...refused, ...problems], signal);
     const status = describe(cluster, before, seen, new Date());
     await this.#report(cluster, status, signal);
@@ -130,14 +161,14 @@ export class Reconciler {
     if (provided.streams?.reason === natsNotReady.reason) {
       return { again: this.#obstacles.lookAgain(seen.nats) };
     }
-    const isSettled = provided.streams === undefined && this.#nats.get(key)?.provided.isSettled;
+    const isSettled = provided.streams === undefined && this.#natsOf(cluster)?.provided.isSettled;
     return { again: isSettled && !provided.volumesGrow ? resync : retry };
-  };
+  }
 
   /** Makes all that there is to be. What is refused is put to the problems. */
   async #provide(
     cluster: WatchedChatCluster,
-    workers: number,
+    decided: Decided,
     problems: Problem[],
     signal: AbortSignal,
   ): Promise<Provided> {
@@ -150,7 +181,7 @@ export class Reconciler {
       if (credentials === undefined) {
         return { streams: notLookedAt(this.#statusOf(cluster)), lag: undefined };
       }
-      const volumesGrow = await this.#apply(cluster, credentials, workers, changes, problems, signal);
+      const volumesGrow = await this.#apply(cluster, { ...decided, credentials }, changes, problems, signal);
       const streams = await this.#provideNats(cluster, credentials, signal);
       return { streams, lag: this.#lag(cluster, credentials, streams), volumesGrow };
     } finally {
@@ -180,7 +211,7 @@ export class Reconciler {
     const pods = caches.podsOf(cluster);
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const natsPods = pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === "nats");
-    const { members, present, growing } = this.#nats.get(keyOf(cluster.metadata))?.provided ?? {};
+    const { members, present, growing } = this.#natsOf(cluster)?.provided ?? {};
     return {
       nats,
       redis: this.#get(cluster, "Deployment", "redis"),
@@ -217,7 +248,19 @@ export class Reconciler {
     const { api, applier } = this.#settings;
     const known = this.#get(cluster, "Secret", "credentials");
     if (known !== undefined) return readCredentials(known);
-    const last = lastCredentials(this.#get(cluster, "Secret", "nats"), this.#get(cluster, "Secret", "redis"));
+    const natsSecret = this.#get(cluster, "Secret", "nats");
+    if (natsSecret === undefined && this.#get(cluster, "StatefulSet", "nats") !== undefined) {
+      const [own, other, set] = [
+        nameOf(cluster, "credentials"),
+        nameOf(cluster, "nats"),
+        nameOf(cluster, "nats"),
+      ];
+      throw new CredentialsError(
+        `the Secrets ${own} and ${other} are gone, and NATS runs with passwords that nobody else knows: ` +
+          `put one of them back, or delete StatefulSet ${set}, which leaves its volumes, to go on with new ones`,
+      );
+    }
+    const last = lastCredentials(natsSecret, this.#get(cluster, "Secret", "redis"));
     const wanted = credentialsSecret(cluster, last);
     try {
       const created = await applier.create(resources.secrets, wanted, signal);
@@ -232,24 +275,23 @@ export class Reconciler {
   /** Applies all objects, also those behind one that is refused; whether a volume is still to grow. */
   async #apply(
     cluster: WatchedChatCluster,
-    credentials: Credentials,
-    workers: number,
+    { wantedWorkers, mayFound, credentials }: Decided & { readonly credentials: Credentials },
     changes: Changes,
     problems: Problem[],
     signal: AbortSignal,
   ): Promise<boolean> {
     const { api, applier, caches, events, image, monitoring, operatorNamespace } = this.#settings;
     const nats = this.#get(cluster, "StatefulSet", "nats");
-    const claims = await smallClaims(api, cluster, nats, signal);
+    const claims: Awaited<ReturnType<typeof smallClaims>> = [];
     await attempt("Volumes of", nameOf(cluster, "nats"), problems, async () => {
+      claims.push(...(await smallClaims(api, cluster, nats, signal)));
       const grown = await growVolumes(api, cluster, claims, signal);
       if (grown.length > 0) events.record(cluster, "Normal", "VolumesGrow", `growing ${grown.join(", ")}`);
     });
     const claimSize = claimSizeOf(nats);
     const volumeBytes = smallestVolume(claims, cluster);
     const options = {
-      ...{ image, workers, credentials },
-      mayFound: await this.#mayFound(cluster, signal),
+      ...{ image, workers: wantedWorkers, credentials, mayFound },
       ...(operatorNamespace !== undefined && { operatorNamespace }),
       ...(claimSize !== undefined && { claimSize }),
       ...(volumeBytes !== undefined && { volumeBytes }),
@@ -267,20 +309,22 @@ export class Reconciler {
     return volumeBytes !== undefined;
   }
 
-  /**
-   * Whether the first NATS node may found a cluster where its volume is empty. One that is alone may always: nobody has
-   * what it lost. Otherwise only where there was none yet; a second cluster beside the first would split the messages.
-   */
-  async #mayFound(cluster: WatchedChatCluster, signal: AbortSignal): Promise<boolean> {
-    if (cluster.spec.nats.replicas === 1) return true;
-    if (this.#statusOf(cluster).nats?.members !== undefined) return false;
-    const decided = this.#get(cluster, "Secret", "nats")?.data as Record<string, string> | undefined;
-    if (decided !== undefined) return startFiles.founderName in decided;
-    // An earlier ChatCluster of this name has left volumes. They know their cluster.
-    for (const node of natsNodes(cluster).slice(1)) {
-      if ((await claimOf(this.#settings.api, cluster, node, signal)) !== undefined) return false;
-    }
-    return true;
+  /** Whether NATS may be founded, and what has to be gone before anything is made. */
+  async #founding(cluster: WatchedChatCluster, problems: Problem[], signal: AbortSignal): Promise<Founding> {
+    const secrets = (["credentials", "nats", "redis"] as const).map((part) =>
+      this.#get(cluster, "Secret", part),
+    );
+    const deployments = (["redis", "server", "worker"] as const).map((part) =>
+      this.#get(cluster, "Deployment", part),
+    );
+    const statefulSet = this.#get(cluster, "StatefulSet", "nats");
+    const going = earlierOf(cluster, [...secrets, statefulSet, ...deployments]);
+    if (going.length > 0) return { mayFound: false, going };
+    const known = { members: this.#statusOf(cluster).nats?.members, secret: secrets[1], statefulSet };
+    const founding = await attempt("Volumes of", nameOf(cluster, "nats"), problems, () =>
+      foundingOf(this.#settings.api, cluster, known, signal),
+    );
+    return founding ?? { mayFound: false, going: [] };
   }
 
   /** Why NATS is not there yet with its streams; undefined if it is. */
@@ -290,7 +334,7 @@ export class Reconciler {
     signal: AbortSignal,
   ): Promise<Problem | undefined> {
     const key = keyOf(cluster.metadata);
-    const last = this.#nats.get(key);
+    const last = this.#natsOf(cluster);
     const nats = this.#get(cluster, "StatefulSet", "nats");
     const wanted = cluster.spec.nats.replicas;
     // One that is ready can tell of the others.
@@ -308,7 +352,7 @@ export class Reconciler {
     if (last?.of === of && last.provided.isSettled && performance.now() - last.at < resync) return undefined;
     try {
       const provided = await this.#settings.provideNats(cluster, credentials, signal);
-      this.#nats.set(key, { of, at: performance.now(), provided });
+      this.#nats.set(key, { uid: cluster.metadata.uid, of, at: performance.now(), provided });
       this.#tellOfNats(cluster, provided);
       return undefined;
     } catch (error) {
@@ -336,11 +380,12 @@ export class Reconciler {
     }
   }
 
-  /** Begins to measure the lag when the streams are there, and goes on while NATS comes and goes. */
+  /** Begins to measure the lag when NATS can be asked, and goes on while it comes and goes. */
   #lag(cluster: WatchedChatCluster, credentials: Credentials, streams: Problem | undefined): SeenLag {
     const { lag, natsUrl, workers } = this.#settings;
     const key = keyOf(cluster.metadata);
-    if (streams === undefined) {
+    const isReached = streams === undefined || reachedAllTheSame.has(streams.reason);
+    if (isReached || lag.isFollowed(key)) {
       const ready = (part: "server" | "worker"): number =>
         countsOf({ object: this.#get(cluster, "Deployment", part) }).readyReplicas;
       lag.follow(key, {
@@ -352,7 +397,13 @@ export class Reconciler {
           workers.take(cluster, this.#get(cluster, "Deployment", "worker"), sample, ready("worker")),
       });
     }
-    return streams === undefined || lag.isFollowed(key) ? lag.shown(key) : streams;
+    return lag.isFollowed(key) ? lag.shown(key) : streams;
+  }
+
+  /** Of this ChatCluster, not of an earlier one of the same name. */
+  #natsOf({ metadata }: WatchedChatCluster): SeenNats | undefined {
+    const seen = this.#nats.get(keyOf(metadata));
+    return seen?.uid === metadata.uid ? seen : undefined;
   }
 
   #statusOf({ metadata, status = {} }: WatchedChatCluster): ChatClusterStatus {
@@ -360,19 +411,36 @@ export class Reconciler {
     return written?.uid === metadata.uid ? written.status : status;
   }
 
-  /** Writes the status where it says something new. */
+  /** The newest version that is known: what was written last may not be in the cache yet. */
+  #versionOf({ metadata }: WatchedChatCluster): string {
+    const { resourceVersion = "0" } = metadata;
+    const written = this.#written.get(keyOf(metadata));
+    if (written?.uid !== metadata.uid) return resourceVersion;
+    return BigInt(written.version) > BigInt(resourceVersion) ? written.version : resourceVersion;
+  }
+
+  /** Writes the status where it says something new. @throws OutdatedError if the ChatCluster is another one by now */
   async #report(cluster: WatchedChatCluster, status: ChatClusterStatus, signal: AbortSignal): Promise<void> {
     const { api, events } = this.#settings;
     if (stableText(status) === stableText(cluster.status ?? {})) return;
     const { apiVersion, kind, metadata } = cluster;
     const { namespace, name, uid } = metadata;
     const before = this.#statusOf(cluster);
-    await api.apply(
-      resources.chatClusters,
-      { apiVersion, kind, metadata: { namespace, name }, status },
-      { subresource: "status", signal },
-    );
-    this.#written.set(keyOf(metadata), { uid, status });
+    // Without it, the status could become that of a later ChatCluster of this name.
+    const resourceVersion = this.#versionOf(cluster);
+    let written: KubeObject;
+    try {
+      written = await api.apply(
+        resources.chatClusters,
+        { apiVersion, kind, metadata: { namespace, name, resourceVersion }, status },
+        { subresource: "status", signal },
+      );
+    } catch (error) {
+      if (error instanceof KubeApiError && error.isConflict) throw new OutdatedError();
+      throw error;
+    }
+    const version = written.metadata.resourceVersion ?? resourceVersion;
+    this.#written.set(keyOf(metadata), { uid, status, version });
     for (const { type, reason, message } of newsOf(before, status)) {
       events.record(cluster, type, reason, message);
     }
@@ -402,6 +470,9 @@ async function attempt<T>(
     return undefined;
   }
 }
+
+/** Why streams are not as they should be though NATS answers: there are those of before, as a rule. */
+const reachedAllTheSame = new Set(["StreamsRefused", "PartitionMismatch"]);
 
 const natsNotReady: Problem = { reason: "NATSNotReady", message: "the streams wait for NATS" };
 

@@ -85,7 +85,8 @@ async function podsOf(part: string, count: number): Promise<V1Pod[]> {
   }, patience);
 }
 async function sayReady(pods: readonly V1Pod[], isReady: boolean): Promise<void> {
-  const conditions = [{ type: "Ready", status: isReady ? "True" : "False" }];
+  const lastTransitionTime = new Date().toISOString();
+  const conditions = [{ type: "Ready", status: isReady ? "True" : "False", lastTransitionTime }];
   const body = [{ op: "add", path: "/status", value: { phase: "Running", conditions } }];
   for (const { metadata } of pods) {
     await core.patchNamespacedPodStatus({ namespace: "default", name: metadata?.name ?? "", body });

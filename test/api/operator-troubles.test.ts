@@ -66,7 +66,8 @@ async function setPod({ metadata: { namespace, name } }: KubeObject, status: obj
 
 /** Makes all pods of a ChatCluster ready; done when it is said that people can chat. */
 async function allReady(name: string): Promise<void> {
-  const conditions = [{ type: "Ready", status: "True" }];
+  // Without the time nobody knows whether it has been ready for long enough.
+  const conditions = [{ type: "Ready", status: "True", lastTransitionTime: new Date().toISOString() }];
   for (const part of Object.keys(kindOf)) {
     const workload = { namespace: clusters.namespace, name: `${name}-${part}` };
     await eventually(
@@ -158,7 +159,7 @@ test("a new image that cannot be had is told while the old pods serve, and when 
 
   // The operator leaves it to Kubernetes how long that may take, so somebody else may say it.
   const name = { namespace: "default", name: "rollout-server" };
-  await api.mergePatch(resources.deployments, name, { spec: { progressDeadlineSeconds: 1 } });
+  await api.mergePatch(resources.deployments, name, { spec: { progressDeadlineSeconds: 3 } });
   const message = expect.stringContaining(`not up in time: chat servers (${trouble})`);
   await clusters.says("rollout", "Progressing", { status: "False", reason: "RolloutStuck", message });
   await clusters.says("rollout", "ServersReady", { status: "True", reason: "RolloutStuck" });

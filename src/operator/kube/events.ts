@@ -21,7 +21,7 @@ export type EventRecorderSettings = {
 
 /** Within this time, in milliseconds, what is said again is counted, not said again. */
 const sameWithin = 10 * 60_000;
-/** Events of one object at once, and how many more a second: as client-go has it. */
+/** Events of one object and type at once, and how many more a second: as client-go has it. */
 const burstPerObject = 25;
 const perSecondPerObject = 1 / 300;
 /** How many different events and objects are remembered, and how many may wait to be sent. */
@@ -87,7 +87,7 @@ export class EventRecorder {
     );
     if (series.isWaiting || this.#waiting.length >= mostWaiting) return;
     // What is held back is counted all the same, and told with the next one that is not.
-    if (!this.#bucketOf(object).tryTake()) return;
+    if (!this.#bucketOf(object, type).tryTake()) return;
     series.isWaiting = true;
     this.#waiting.push(series);
     this.#sending ??= this.#send();
@@ -123,8 +123,9 @@ export class EventRecorder {
     return series;
   }
 
-  #bucketOf(object: KubeObject): TokenBucket {
-    const id = idOf(object);
+  /** Warnings have one of their own, so that much ordinary news does not push them out. */
+  #bucketOf(object: KubeObject, type: EventType): TokenBucket {
+    const id = `${type} ${idOf(object)}`;
     const bucket = this.#buckets.get(id) ?? new TokenBucket(perSecondPerObject, burstPerObject, this.#now);
     remember(this.#buckets, id, bucket);
     return bucket;
