@@ -122,7 +122,7 @@ describe("growth", () => {
     const { workers, reason } = full.see(overloaded(16, 3, 100_000_000));
     expect(workers).toBe(16);
     expect(reason.name).toBe("AtMaximum");
-    expect(reason.text).toContain("16 workers are the most");
+    expect(reason.text).toContain("no more than 16 workers");
   });
 
   test("lets what waits go by itself when it goes soon enough", () => {
@@ -190,6 +190,7 @@ describe("shrinking", () => {
     const { workers, reason } = operator.see({ ...well(8), lagSeconds: 0.1 });
     expect(workers).toBe(5);
     expect(reason.name).toBe("FewerSuffice");
+    expect(reason.text).toBe("5 workers would have been enough for 300 s");
   });
 
   test("goes no lower than the highest wish of the window", () => {
@@ -230,7 +231,9 @@ describe("shrinking", () => {
   test("does it at once when the spec says so", () => {
     const operator = new Operator(8);
     operator.used = { ...settings, lag: { targetSeconds: 2, scaleDownDelaySeconds: 0 } };
-    expect(operator.see(idle(8)).workers).toBe(1);
+    const { workers, reason } = operator.see(idle(8));
+    expect(workers).toBe(1);
+    expect(reason.text).toBe("1 worker would have been enough for 0 s");
   });
 });
 
@@ -308,8 +311,12 @@ describe("what is not known", () => {
 test("a count outside of the bounds comes back into them", () => {
   const tooMany = new Operator(20).see(well(20));
   expect([tooMany.workers, tooMany.reason.name]).toEqual([16, "Bounds"]);
+  expect(tooMany.reason.text).toBe("settings allow 1 to 16 workers, not 20");
   const tooFew = new Operator(0).see(undefined);
   expect([tooFew.workers, tooFew.reason.name]).toEqual([1, "Bounds"]);
+  const alone = new Operator(2);
+  alone.used = { ...settings, maxReplicas: 1 };
+  expect(alone.see(undefined).reason.text).toBe("settings allow exactly 1 worker, not 2");
 });
 
 test("what it remembers stays small", () => {
