@@ -140,9 +140,8 @@ function more(
   aimed: number,
 ): number {
   if (ready === 0) return firstWorkers;
-  const need = needed(last, sample, arrivals, aimed);
-  // Those that are ready but don't answer are of no use.
-  if (need !== undefined) return need + Math.max(0, ready - sample.workers);
+  const need = needed(last, sample, arrivals, aimed, Math.max(0, ready - sample.workers));
+  if (need !== undefined) return need;
   // The first sample after a start or a gap says too little. So does one that follows a better one, as when a worker
   // has come or gone. If workers don't answer for longer, the lag has to do.
   return last === undefined || arrivals !== undefined

@@ -84,6 +84,20 @@ describe("growth", () => {
     expect(reason.name).toBe("LagRising");
   });
 
+  test("asks for what will arrive when they are there, if it jumps", () => {
+    const operator = new Operator(8);
+    operator.keepSeeing(well, 10);
+    // 10.6 MB/s arrive where 8 did 5 s before: 4.2 more in 8 s.
+    expect(operator.see(overloaded(8, 0.9, 17_000_000)).workers).toBe(15);
+  });
+
+  test("expects workers to do less when the lag is to be smaller, since batches will be", () => {
+    const operator = new Operator(10);
+    operator.see(overloaded(10, 2.6, 24_800_000));
+    // 9 MB/s arrive, so that 0.9 MB/s more have to be stored for 8 s. A lag of 1.4 s in place of 2.2 leaves 89 %.
+    expect(operator.see(overloaded(10, 2.2, 19_800_000)).workers).toBe(11);
+  });
+
   test("adds one before the lag reaches the target", () => {
     const operator = new Operator(4);
     operator.see({ ...well(4), lagSeconds: 1.5 });
@@ -155,6 +169,24 @@ describe("growth", () => {
       ...{ busy: 0.75, storedBytesPerSecond: 6 * each },
     });
     expect(workers).toBe(8);
+  });
+
+  test("does not wait for the oldest messages while the others get fewer only", () => {
+    const asked = (before: number, lagSeconds: number, ready = 4): number => {
+      const operator = new Operator(ready);
+      operator.see(overloaded(4, before, 5_500_000));
+      return operator.see(overloaded(4, lagSeconds, 5_400_000)).workers;
+    };
+    // 4 MB/s arrive, of which 5.4 MB are no more than may wait. 3.5 s of them in 8 s: 1.7 MB/s.
+    expect(asked(5, 4.9)).toBe(6);
+    // It will be gone in less than 24 s.
+    expect(asked(5.7, 4.9)).toBe(4);
+    // It is not so long that it may not be noise.
+    expect(asked(2.7, 2.7)).toBe(4);
+    expect(asked(2.9, 2.9)).toBe(5);
+    // What a long outage, or a worker that died, has left is not what arrives in all partitions.
+    expect(asked(12, 11.9)).toBe(4);
+    expect(asked(5, 4.9, 5)).toBe(5);
   });
 
   test("replaces a worker that is ready but does not answer", () => {
