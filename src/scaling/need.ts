@@ -18,9 +18,9 @@ const fullyBusy = 0.9;
 const leastLeft = 0.8;
 /** A lag is left to get as short as it should be by itself if it does so in this time, in seconds. */
 const patience = 24;
-/** Which lags that is about: from so many times what it should be, since smaller ones are noise, */
+/** Lags from so many times what they should be are no noise. */
 const muchTooLong = 2;
-/** to this, in seconds; beyond it, only what waits in all says how much there is to catch up with. */
+/** From this lag on, in seconds, only what waits in all says how much there is to catch up with. */
 const longLag = 10;
 
 /** Bytes per second that arrived since the last sample, which were stored or wait; undefined if it cannot be told. */
@@ -62,7 +62,7 @@ export function needed(
   mute: number,
 ): number | undefined {
   const growth = backlogGrowth(last, sample);
-  const arrivals = arrivalRate(last, sample);
+  const arrivals = surely(arrivalRate(last, sample), arrivalsBefore, sample);
   const each = storedByEach(sample);
   if (last === undefined || growth === undefined || arrivals === undefined || each === undefined)
     return undefined;
@@ -79,6 +79,12 @@ export function needed(
   const toCatchUp = (arrivals + excessBytes / Math.max(leadTime, sample.lagSeconds)) / each;
   const workers = Math.ceil(Math.max(toKeepUp, toCatchUp));
   return mute + (growth < 0 ? workers : Math.max(workers, sample.workers + 1));
+}
+
+/** What arrives at least: where much waits, a small error in that makes a large one in this, in one of two samples. */
+function surely(arrivals: number | undefined, before: number | undefined, { lagBytes }: LagSample) {
+  if (arrivals === undefined || before === undefined) return arrivals;
+  return lagBytes > arrivals * longLag ? Math.min(arrivals, before) : arrivals;
 }
 
 /**

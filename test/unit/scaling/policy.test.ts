@@ -91,6 +91,15 @@ describe("growth", () => {
     expect(operator.see(overloaded(8, 0.9, 17_000_000)).workers).toBe(15);
   });
 
+  test("takes the lower of two rates for what arrives while so much waits that its error is a large one", () => {
+    const operator = new Operator(8);
+    operator.see(overloaded(8, 60, 160_000_000));
+    // 8 MB/s arrive, and 149 MB are to be stored in 60 s.
+    expect(operator.see(overloaded(8, 60, 160_000_000)).workers).toBe(11);
+    // 13 MB/s seem to arrive, since 6 % more waits, or were counted. One is added, as always while more waits.
+    expect(operator.see(overloaded(11, 60, 170_000_000)).workers).toBe(12);
+  });
+
   test("expects workers to do less when the lag is to be smaller, since batches will be", () => {
     const operator = new Operator(10);
     operator.see(overloaded(10, 2.6, 24_800_000));
