@@ -30,6 +30,10 @@ const between = (random: Random, low: number, high: number): number => low + ran
 /** What a careful person would have begun with. */
 const workersFor = (load: number): number => Math.ceil(load / 7000);
 
+/** From 0 to 1 between two times. */
+const slope = (time: number, from: number, to: number): number =>
+  Math.min(1, Math.max(0, (time - from) / (to - from)));
+
 /** From 0 to 1 and back in one period. */
 const wave = (time: number, period: number): number => (1 - Math.cos((2 * Math.PI * time) / period)) / 2;
 
@@ -79,7 +83,7 @@ export const scenarios: readonly Scenario[] = [
         seconds: 60 * minute,
         workersAtStart: 2,
         load: (time) => {
-          const up = Math.min(1, Math.max(0, (time - at) / rise));
+          const up = slope(time, at, at + rise);
           const down = Math.exp(-Math.max(0, time - at - rise - stay) / fall);
           return base * (1 + (height - 1) * up * down);
         },
@@ -131,15 +135,16 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: "gap",
-    title: "nothing can be measured for some minutes, in which the load doubles",
+    title: "nothing can be measured for some minutes, in which the load doubles; later it falls again",
     shape: (random) => {
       const load = between(random, 15_000, 30_000);
-      const from = between(random, 24, 26) * minute;
+      const from = between(random, 20, 22) * minute;
       const to = from + between(random, 3, 7) * minute;
+      const fallsAt = between(random, 38, 40) * minute;
       return {
-        seconds: 50 * minute,
+        seconds: 80 * minute,
         workersAtStart: workersFor(load),
-        load: (time) => load * (1 + Math.min(1, Math.max(0, (time - from) / (to - from)))),
+        load: (time) => load * (1 + slope(time, from, to) - slope(time, fallsAt, fallsAt + 2 * minute)),
         gap: { from, to },
       };
     },

@@ -16,6 +16,13 @@ const leastKept = 0.6;
 const fullyBusy = 0.9;
 /** What is left at least of what a worker can do, when the lag is smaller: batches have a largest size. */
 const leastLeft = 0.8;
+/** A lag is left to get as short as it should be by itself if it does so in this time, in seconds. */
+const patience = 24;
+/** Lags from so many times what they should be are no noise. */
+const muchTooLong = 2;
+/** From this lag on, in seconds, only what waits in all says how much there is to catch up with. */
+const longLag = 10;
+
 /** Bytes per second that arrived since the last sample, which were stored or wait; undefined if it cannot be told. */
 export function arrivalRate(last: LagSample | undefined, sample: LagSample): number | undefined {
   const growth = backlogGrowth(last, sample);
@@ -44,23 +51,21 @@ export function isOverloaded(last: LagSample | undefined, sample: LagSample, lim
 /**
  * How many workers keep the lag at `limit` seconds with what will arrive when they are there, and store what waits
  * beyond that in as long as the oldest of it has waited: a short outage is to be over soon, a long one should not ask
- * for workers that are only of use until it is over. undefined if it is not known what a worker can do.
+ * for workers that are only of use until it is over. `mute` workers, which are ready but do not answer, are of no
+ * use. undefined if it is not known what a worker can do.
  */
 export function needed(
   last: LagSample | undefined,
   sample: LagSample,
   arrivalsBefore: number | undefined,
   limit: number,
+  mute: number,
 ): number | undefined {
   const growth = backlogGrowth(last, sample);
-  const arrivals = arrivalRate(last, sample);
+  const arrivals = surely(arrivalRate(last, sample), arrivalsBefore, sample);
   const each = storedByEach(sample);
   if (last === undefined || growth === undefined || arrivals === undefined || each === undefined)
     return undefined;
-  const excess = Math.max(0, sample.lagBytes - arrivals * limit);
-  const catchUpTime = Math.max(leadTime, sample.lagSeconds);
-  // It gets less by itself, and soon enough.
-  if (growth < 0 && excess < -growth * catchUpTime) return Math.ceil(arrivals / each);
   const isJump = arrivals > each * sample.workers * overload;
   const rise = isJump
     ? Math.max(0, arrivals - (arrivalsBefore ?? arrivals)) / secondsBetween(last, sample)
@@ -68,10 +73,29 @@ export function needed(
   // What waits in all, since the oldest may be of a partition whose worker died.
   const wait = Math.min(sample.lagSeconds, sample.lagBytes / arrivals);
   const toKeepUp = (arrivals + rise * leadTime) / (each * left(wait / limit));
+  const excess = mute === 0 && isStuck(last, sample, limit) ? sample.lagSeconds - limit : 0;
+  const excessBytes = Math.max(0, sample.lagBytes - arrivals * limit, excess * arrivals);
   // Until it is stored, batches stay as large as they are, and so does what each can do.
-  const toCatchUp = (arrivals + excess / catchUpTime) / each;
+  const toCatchUp = (arrivals + excessBytes / Math.max(leadTime, sample.lagSeconds)) / each;
   const workers = Math.ceil(Math.max(toKeepUp, toCatchUp));
-  return growth < 0 ? workers : Math.max(workers, sample.workers + 1);
+  return mute + (growth < 0 ? workers : Math.max(workers, sample.workers + 1));
+}
+
+/** What arrives at least: where much waits, a small error in that makes a large one in this, in one of two samples. */
+function surely(arrivals: number | undefined, before: number | undefined, { lagBytes }: LagSample) {
+  if (arrivals === undefined || before === undefined) return arrivals;
+  return lagBytes > arrivals * longLag ? Math.min(arrivals, before) : arrivals;
+}
+
+/**
+ * Whether the oldest messages wait on for much too long although what waits in all may get less: those of the
+ * partitions that get the most, which few workers are slow to catch up with.
+ */
+function isStuck(last: LagSample, sample: LagSample, limit: number): boolean {
+  const { lagSeconds } = sample;
+  if (lagSeconds < muchTooLong * limit || lagSeconds > longLag) return false;
+  const shortening = (last.lagSeconds - lagSeconds) / secondsBetween(last, sample);
+  return lagSeconds - limit > shortening * patience;
 }
 
 /** What a worker can still do of what it does now, if the lag is to be this many times smaller. */

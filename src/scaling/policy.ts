@@ -1,5 +1,6 @@
 import { type Count, growthLimit, recentCounts } from "./growth.ts";
 import { arrivalRate, enough, isOverloaded, needed } from "./need.ts";
+import { plural } from "./plural.ts";
 import type { Reason } from "./reason.ts";
 import type { LagSample } from "./sample.ts";
 import { emptyWindow, highestWish, type Window, withWish } from "./window.ts";
@@ -62,7 +63,7 @@ export function decide(settings: ScalingSettings, state: PolicyState, seen: Seen
   const bounded = withinBounds(settings, asked);
   if (bounded !== undefined) return { state: { ...state, counts }, ...bounded };
   if (sample === undefined) {
-    const text = `the lag could not be measured: ${asked} workers stay`;
+    const text = `the lag could not be measured: still ${plural(asked, "worker")}`;
     return { state: { ...state, counts }, workers: asked, reason: { name: "Unknown", text } };
   }
 
@@ -91,7 +92,9 @@ export function withinBounds(
 ): Pick<Decision, "workers" | "reason"> | undefined {
   const workers = within(settings, asked);
   if (workers === asked) return undefined;
-  const text = `${asked} workers are outside of the ${settings.minReplicas} to ${settings.maxReplicas} that are allowed`;
+  const { minReplicas, maxReplicas } = settings;
+  const range = minReplicas === maxReplicas ? "exactly" : `${minReplicas} to`;
+  const text = `settings allow ${range} ${plural(maxReplicas, "worker")}, not ${asked}`;
   return { workers, reason: { name: "Bounds", text } };
 }
 
@@ -137,9 +140,8 @@ function more(
   aimed: number,
 ): number {
   if (ready === 0) return firstWorkers;
-  const need = needed(last, sample, arrivals, aimed);
-  // Those that are ready but don't answer are of no use.
-  if (need !== undefined) return need + Math.max(0, ready - sample.workers);
+  const need = needed(last, sample, arrivals, aimed, Math.max(0, ready - sample.workers));
+  if (need !== undefined) return need;
   // The first sample after a start or a gap says too little. So does one that follows a better one, as when a worker
   // has come or gone. If workers don't answer for longer, the lag has to do.
   return last === undefined || arrivals !== undefined
@@ -160,7 +162,7 @@ function counted(
     if (asked === maxReplicas)
       return {
         workers: asked,
-        reason: told("AtMaximum", reason, `${maxReplicas} workers are the most that are allowed`),
+        reason: told("AtMaximum", reason, `settings allow no more than ${plural(maxReplicas, "worker")}`),
       };
     const workers = Math.min(wished, maxReplicas, growthLimit(counts, asked));
     if (workers > asked) return { workers, reason };
@@ -179,10 +181,10 @@ function counted(
   const workers = Math.min(asked, Math.max(minReplicas, floor));
   const { scaleDownDelaySeconds } = settings.lag;
   if (workers === asked) {
-    const text = `fewer than ${asked} workers may be enough, but have to be for ${scaleDownDelaySeconds} s`;
+    const text = `fewer than ${plural(asked, "worker")} may be enough, but have to be for ${scaleDownDelaySeconds} s`;
     return { workers, reason: { name: reason.name === "Idle" ? "Idle" : "Stabilizing", text } };
   }
-  const text = `${workers} workers have been enough for ${scaleDownDelaySeconds} s`;
+  const text = `${plural(workers, "worker")} would have been enough for ${scaleDownDelaySeconds} s`;
   return { workers, reason: { name: reason.name === "Idle" ? "Idle" : "FewerSuffice", text } };
 }
 

@@ -1,5 +1,6 @@
 import type { ChatClusterSpec } from "../cluster/chat-cluster.ts";
 import { maxWorkers } from "../cluster/derived.ts";
+import { plural } from "./plural.ts";
 import { type Decision, decide, initialState, type ScalingSettings, withinBounds } from "./policy.ts";
 import type { Reason } from "./reason.ts";
 import type { LagSample } from "./sample.ts";
@@ -53,5 +54,5 @@ const settingsOf = (spec: ChatClusterSpec): ScalingSettings => ({
 
 /** A change in words, for an event or a terminal. */
 export function changeText({ from, to, reason }: Change): string {
-  return `${to} queue ${to === 1 ? "worker" : "workers"} in place of ${from}: ${reason.text}`;
+  return `${plural(to, "queue worker")} in place of ${from}: ${reason.text}`;
 }

@@ -84,6 +84,29 @@ describe("growth", () => {
     expect(reason.name).toBe("LagRising");
   });
 
+  test("asks for what will arrive when they are there, if it jumps", () => {
+    const operator = new Operator(8);
+    operator.keepSeeing(well, 10);
+    // 10.6 MB/s arrive where 8 did 5 s before: 4.2 more in 8 s.
+    expect(operator.see(overloaded(8, 0.9, 17_000_000)).workers).toBe(15);
+  });
+
+  test("takes the lower of two rates for what arrives while so much waits that its error is a large one", () => {
+    const operator = new Operator(8);
+    operator.see(overloaded(8, 60, 160_000_000));
+    // 8 MB/s arrive, and 149 MB are to be stored in 60 s.
+    expect(operator.see(overloaded(8, 60, 160_000_000)).workers).toBe(11);
+    // 13 MB/s seem to arrive, since 6 % more waits, or were counted. One is added, as always while more waits.
+    expect(operator.see(overloaded(11, 60, 170_000_000)).workers).toBe(12);
+  });
+
+  test("expects workers to do less when the lag is to be smaller, since batches will be", () => {
+    const operator = new Operator(10);
+    operator.see(overloaded(10, 2.6, 24_800_000));
+    // 9 MB/s arrive, so that 0.9 MB/s more have to be stored for 8 s. A lag of 1.4 s in place of 2.2 leaves 89 %.
+    expect(operator.see(overloaded(10, 2.2, 19_800_000)).workers).toBe(11);
+  });
+
   test("adds one before the lag reaches the target", () => {
     const operator = new Operator(4);
     operator.see({ ...well(4), lagSeconds: 1.5 });
@@ -122,7 +145,7 @@ describe("growth", () => {
     const { workers, reason } = full.see(overloaded(16, 3, 100_000_000));
     expect(workers).toBe(16);
     expect(reason.name).toBe("AtMaximum");
-    expect(reason.text).toContain("16 workers are the most");
+    expect(reason.text).toContain("no more than 16 workers");
   });
 
   test("lets what waits go by itself when it goes soon enough", () => {
@@ -155,6 +178,24 @@ describe("growth", () => {
       ...{ busy: 0.75, storedBytesPerSecond: 6 * each },
     });
     expect(workers).toBe(8);
+  });
+
+  test("does not wait for the oldest messages while the others get fewer only", () => {
+    const asked = (before: number, lagSeconds: number, ready = 4): number => {
+      const operator = new Operator(ready);
+      operator.see(overloaded(4, before, 5_500_000));
+      return operator.see(overloaded(4, lagSeconds, 5_400_000)).workers;
+    };
+    // 4 MB/s arrive, of which 5.4 MB are no more than may wait. 3.5 s of them in 8 s: 1.7 MB/s.
+    expect(asked(5, 4.9)).toBe(6);
+    // It will be gone in less than 24 s.
+    expect(asked(5.7, 4.9)).toBe(4);
+    // It is not so long that it may not be noise.
+    expect(asked(2.7, 2.7)).toBe(4);
+    expect(asked(2.9, 2.9)).toBe(5);
+    // What a long outage, or a worker that died, has left is not what arrives in all partitions.
+    expect(asked(12, 11.9)).toBe(4);
+    expect(asked(5, 4.9, 5)).toBe(5);
   });
 
   test("replaces a worker that is ready but does not answer", () => {
@@ -190,6 +231,7 @@ describe("shrinking", () => {
     const { workers, reason } = operator.see({ ...well(8), lagSeconds: 0.1 });
     expect(workers).toBe(5);
     expect(reason.name).toBe("FewerSuffice");
+    expect(reason.text).toBe("5 workers would have been enough for 300 s");
   });
 
   test("goes no lower than the highest wish of the window", () => {
@@ -230,7 +272,9 @@ describe("shrinking", () => {
   test("does it at once when the spec says so", () => {
     const operator = new Operator(8);
     operator.used = { ...settings, lag: { targetSeconds: 2, scaleDownDelaySeconds: 0 } };
-    expect(operator.see(idle(8)).workers).toBe(1);
+    const { workers, reason } = operator.see(idle(8));
+    expect(workers).toBe(1);
+    expect(reason.text).toBe("1 worker would have been enough for 0 s");
   });
 });
 
@@ -308,8 +352,12 @@ describe("what is not known", () => {
 test("a count outside of the bounds comes back into them", () => {
   const tooMany = new Operator(20).see(well(20));
   expect([tooMany.workers, tooMany.reason.name]).toEqual([16, "Bounds"]);
+  expect(tooMany.reason.text).toBe("settings allow 1 to 16 workers, not 20");
   const tooFew = new Operator(0).see(undefined);
   expect([tooFew.workers, tooFew.reason.name]).toEqual([1, "Bounds"]);
+  const alone = new Operator(2);
+  alone.used = { ...settings, maxReplicas: 1 };
+  expect(alone.see(undefined).reason.text).toBe("settings allow exactly 1 worker, not 2");
 });
 
 test("what it remembers stays small", () => {
