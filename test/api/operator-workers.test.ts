@@ -45,8 +45,8 @@ test("bounds hold at once, and it is told that they do", async () => {
   await eventually(async () =>
     expect(await clusters.events("demo")).toEqual(
       expect.arrayContaining([
-        "Normal ScaledWorkers: 5 queue workers in place of 2: 2 workers are outside of the 5 to 8 that are allowed x1",
-        "Normal ScaledWorkers: 4 queue workers in place of 5: 5 workers are outside of the 1 to 4 that are allowed x1",
+        "Normal ScaledWorkers: 5 queue workers in place of 2: settings allow 5 to 8 workers, not 2 x1",
+        "Normal ScaledWorkers: 4 queue workers in place of 5: settings allow 1 to 4 workers, not 5 x1",
       ]),
     ),
   );
