@@ -20,8 +20,10 @@ afterAll(async () => {
   }
 });
 
-/** Where a program of Debian's package prometheus is; hack/setup.sh takes it out of there. */
-export function prometheusProgram(name: "prometheus" | "promtool"): string {
+/** Where Prometheus, promtool or an exporter is; hack/setup.sh puts them there. */
+export function prometheusProgram(
+  name: "prometheus" | "promtool" | "prometheus-nats-exporter" | "redis_exporter",
+): string {
   const folders = [...(process.env.PATH ?? "").split(delimiter), toolsFolder(process.env)];
   for (const folder of folders) {
     const file = join(folder, name);

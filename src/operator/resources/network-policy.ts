@@ -46,5 +46,19 @@ export function operatorOf({ operator }: ResourceOptions): Peer {
 
 /** Prometheus and, for the numbers in the status, the operator. */
 export function metricsReadersOf(options: ResourceOptions): Peer[] {
-  return [operatorOf(options), ...(options.metricsReaders ?? [{ namespaceSelector: {} }])];
+  return [operatorOf(options), ...scrapersOf(options)];
 }
+
+/** For Prometheus, at the exporter beside a part, where there is one. */
+export function exporterOpening(
+  cluster: StoredChatCluster,
+  options: ResourceOptions,
+  port: number,
+): Opening[] {
+  const from = scrapersOf(options);
+  // An empty list of peers would let everybody in.
+  return cluster.spec.monitoring.podMonitor && from.length > 0 ? [{ from, ports: [port] }] : [];
+}
+
+const scrapersOf = ({ metricsReaders }: ResourceOptions): readonly Peer[] =>
+  metricsReaders ?? [{ namespaceSelector: {} }];
