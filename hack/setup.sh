@@ -72,6 +72,16 @@ control_plane() {
   [ -z "$missing" ] || built kubernetes kubectl
 }
 
+# What stands beside NATS and Redis where Prometheus is to read them.
+exporters() {
+  # Not everybody can get its module.
+  (built prometheus-nats-exporter prometheus-nats-exporter) ||
+    say "the NATS exporter could not be built: what Prometheus gets from it is not tested"
+  local program
+  program=$(hack/redis-exporter.sh)
+  ln -sfn "$program" "$tools/bin/redis_exporter"
+}
+
 redis_server() {
   command -v redis-server >/dev/null && return
   [ -x "$tools/bin/redis-server" ] && return
@@ -154,6 +164,7 @@ case "${1:-}" in
     needs nc netcat-openbsd
     needs openssl openssl
     taken prometheus /usr/bin/prometheus /usr/bin/promtool
+    exporters
     control_plane
     ;;
   bench)

@@ -30,6 +30,11 @@ describe() {
         variables+=("$at.gitVersion=v$version" "$at.gitMajor=$major" "$at.gitMinor=$minor" "$at.gitTreeState=clean")
       done
       ;;
+    prometheus-nats-exporter)
+      module=nats-exporter package=github.com/nats-io/prometheus-nats-exporter minutes=1
+      version=$(required github.com/nats-io/prometheus-nats-exporter)
+      variables=("main.version=$version")
+      ;;
     helm)
       module=addons package=helm.sh/helm/v4/cmd/helm minutes=3
       version=$(required helm.sh/helm/v4)

@@ -49,8 +49,16 @@ image_redis() {
     --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
 }
 
+image_nats_exporter() {
+  built prometheus-nats-exporter
+  at_version "$version"
+  file 755 "$program" /prometheus-nats-exporter
+  config=(--entrypoint '["/prometheus-nats-exporter"]' --cmd --help --port 7777)
+}
+
 image_redis_exporter() {
-  redis_exporter
+  program=$(../../hack/redis-exporter.sh)
+  version=$("$program" --version 2>&1 | sed -n 's/.*Exporter \([0-9.]*\).*/\1/p')
   file 755 "$program" /redis_exporter
   libraries_of "$program"
   config=(--entrypoint '["/redis_exporter"]' --user 59000:59000 --port 9121)
@@ -80,27 +88,6 @@ built() {
   version=${program%/*}
   version=${version##*/"$1"-}
   version=${version%-*}
-}
-
-# Debian has it as a package that would start a service; only the program is taken.
-redis_exporter() {
-  local name=prometheus-redis-exporter
-  program="$tools/redis_exporter/redis_exporter"
-  if [ ! -x "$program" ]; then
-    say "taking redis_exporter out of its Debian package"
-    (
-      mkdir "$scratch/package"
-      cd "$scratch/package"
-      # apt fetches as a user of its own, which has to get at the folder.
-      chmod 755 "$scratch"
-      { apt-get download "$name" || { apt-get update && apt-get download "$name"; }; } >log 2>&1 &&
-        dpkg-deb -x "$name"_*.deb . || { cat log >&2; exit 1; }
-      mkdir -p "$tools/redis_exporter"
-      mv "usr/bin/$name" "$program"
-      rm -rf "$scratch/package"
-    ) || fail "the Debian package $name could not be had"
-  fi
-  version=$("$program" --version 2>&1 | sed -n 's/.*Exporter \([0-9.]*\).*/\1/p')
 }
 
 # A shell and the usual small programs, as Alpine has them.

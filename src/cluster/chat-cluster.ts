@@ -26,6 +26,11 @@ export type ChatClusterSpec = {
     replicas: number;
     /** Image of the NATS servers, 2.14 or newer, with a shell (-alpine). */
     image: string;
+    /**
+     * Image of the NATS exporter for Prometheus, which stands beside each NATS server while
+     * spec.monitoring.podMonitor is true.
+     */
+    exporterImage: string;
     /** The volume of each NATS node. */
     storage: {
       /** Size of the volume. It can grow (where the storage class allows it), never shrink. */
@@ -83,6 +88,11 @@ export type ChatClusterSpec = {
   redis: {
     /** Image of the Redis server, 6 or newer. */
     image: string;
+    /**
+     * Image of the Redis exporter for Prometheus, which stands beside Redis while spec.monitoring.podMonitor
+     * is true.
+     */
+    exporterImage: string;
     /** Requests and limits of the container, as in a Pod. */
     resources: {
       /** What the container is guaranteed. */
@@ -170,7 +180,10 @@ export type ChatClusterSpec = {
   };
   /** Objects for the Prometheus operator and Grafana. Each needs its own operator or sidecar. */
   monitoring: {
-    /** Make a PodMonitor, so that Prometheus reads the metrics of all parts. */
+    /**
+     * Make a PodMonitor, so that Prometheus reads the metrics of all parts, and give NATS and Redis an
+     * exporter each. A change replaces the pods of NATS, one after the other, and that of Redis.
+     */
     podMonitor: boolean;
     /** Make a PrometheusRule with alerts. */
     rules: boolean;

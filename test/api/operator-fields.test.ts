@@ -78,6 +78,8 @@ const cases: Readonly<Record<string, Case>> = {
     "Secret demo-nats": { text: "demo-nats-4.demo-nats-headless" },
   },
   "nats.image": { [workloads.nats]: { [`${container}.image`]: everyField.nats.image } },
+  // There is none yet: monitoring.podMonitor comes later.
+  "nats.exporterImage": "nothing",
   // Volumes grow by their claims: none exist here (a StatefulSet's template cannot change).
   "nats.storage.size": {
     [workloads.nats]: { ...template, "spec.volumeClaimTemplates.0.spec.resources.requests.storage": "10Gi" },
@@ -96,6 +98,7 @@ const cases: Readonly<Record<string, Case>> = {
   "rooms.compression": "streams",
   "queue.maxBytes": "streams",
   "redis.image": { [workloads.redis]: { [`${container}.image`]: everyField.redis.image } },
+  "redis.exporterImage": "nothing",
   ...podCases("redis"),
   "redis.resources.limits": {
     [workloads.redis]: { ...template, [`${container}.resources.limits.memory`]: "1Gi" },
@@ -119,7 +122,12 @@ const cases: Readonly<Record<string, Case>> = {
   "workers.lag.targetSeconds": "nothing",
   "workers.lag.scaleDownDelaySeconds": "nothing",
   ...podCases("workers"),
-  "monitoring.podMonitor": "nothing",
+  "monitoring.podMonitor": {
+    [workloads.nats]: { [`${pod}.containers.1.image`]: everyField.nats.exporterImage },
+    [workloads.redis]: { [`${pod}.containers.1.image`]: everyField.redis.exporterImage },
+    "NetworkPolicy demo-nats": { "spec.ingress.3.ports.0.port": 7777 },
+    "NetworkPolicy demo-redis": { "spec.ingress.1.ports.0.port": 9121 },
+  },
   "monitoring.rules": "nothing",
   "monitoring.dashboards": "nothing",
   // The last one, since after it nothing reaches anything.

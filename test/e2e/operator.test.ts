@@ -91,6 +91,19 @@ describe("a ChatCluster with one NATS node", () => {
     });
   });
 
+  test("lets Prometheus read NATS and Redis", async () => {
+    await whenReady(chat);
+    const metrics = async (part: string, port: number): Promise<string> => {
+      const selector = `--selector=app.kubernetes.io/component=${part}`;
+      const pod = await chat.get(["pods", selector], "{.items[0].metadata.name}");
+      return chat.kubectl("get", `--raw=/api/v1/namespaces/e2e-one/pods/${pod}:${port}/proxy/metrics`);
+    };
+    const patience = { milliseconds: 60_000, interval: 500 };
+    const healthy = /^gnatsd_healthz_status_value{server_id="demo-nats-0-\w+",value="ok"} 1$/m;
+    await eventually(async () => expect(await metrics("nats", 7777)).toMatch(healthy), patience);
+    await eventually(async () => expect(await metrics("redis", 9121)).toMatch(/^redis_up 1$/m), patience);
+  });
+
   test("grows to three NATS nodes while people chat, and loses, doubles and swaps nothing", async () => {
     const address = await whenReady(chat);
     const talkers = ["a", "b", "c", "d", "e", "f"].map((room) => new Talker(address, `growing-${room}`));

@@ -31,6 +31,7 @@ export const everyField: Complete<ChatClusterSpec> = {
   nats: {
     replicas: 5,
     image: "n",
+    exporterImage: "ne",
     storage: { size: "20Gi", className: "fast", whenDeleted: "Delete" },
     syncAlways: false,
     resources,
@@ -42,7 +43,7 @@ export const everyField: Complete<ChatClusterSpec> = {
     compression: true,
   },
   queue: { maxBytes: "500M" },
-  redis: { image: "r", resources, pod },
+  redis: { image: "r", exporterImage: "re", resources, pod },
   server: {
     replicas: 3,
     service: {

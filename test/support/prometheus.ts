@@ -20,17 +20,29 @@ afterAll(async () => {
   }
 });
 
-/** Where a program of Debian's package prometheus is; hack/setup.sh takes it out of there. */
-export function prometheusProgram(name: "prometheus" | "promtool"): string {
+type Program = "prometheus" | "promtool" | "prometheus-nats-exporter" | "redis_exporter";
+
+/** Where Prometheus, promtool or an exporter is; hack/setup.sh puts them there. */
+export function prometheusProgram(name: Program): string {
+  const file = find(name);
+  if (file === undefined) throw new Error(`${name} is missing; hack/setup.sh test installs it`);
+  return file;
+}
+
+export const isInstalled = (name: Program): boolean => find(name) !== undefined;
+
+function find(name: Program): string | undefined {
   const folders = [...(process.env.PATH ?? "").split(delimiter), toolsFolder(process.env)];
-  for (const folder of folders) {
-    const file = join(folder, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {}
-  }
-  throw new Error(`${name} is missing; hack/setup.sh test installs it`);
+  return folders
+    .map((folder) => join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
 export type Target = {

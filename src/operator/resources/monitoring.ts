@@ -1,48 +1,46 @@
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../kube/objects.ts";
 import { apiVersionOf, resources } from "../kube/resource.ts";
+import { exporterPort } from "./exporters.ts";
 import { componentLabel, metadataOf, selectorOf } from "./metadata.ts";
 import { chatClusterDashboard, chatClusterRules, type RuleGroup } from "./monitoring-files.ts";
-import { nameOf } from "./names.ts";
+import { nameOf, type Part } from "./names.ts";
 import type { StoredChatCluster } from "./options.ts";
 
 /** How often Prometheus is to read the metrics. Alerts look at what happened in two minutes. */
 const interval = "30s";
 
+const scraped: readonly Part[] = ["server", "worker", "nats", "redis"];
+
 /** What the ChatCluster asks for in spec.monitoring, in the order in which it is applied. */
 export function monitoringObjects(cluster: StoredChatCluster): KubeObject[] {
-  const { podMonitor: scraped, rules, dashboards } = cluster.spec.monitoring;
+  const { podMonitor: asked, rules, dashboards } = cluster.spec.monitoring;
   return [
-    ...(scraped ? [podMonitor(cluster)] : []),
+    ...(asked ? [podMonitor(cluster)] : []),
     ...(rules ? [prometheusRule(cluster)] : []),
     ...(dashboards ? [dashboardConfigMap(cluster)] : []),
   ];
 }
 
-/** Servers and workers serve the same port under the same name. */
+/** Servers and workers serve the same port under the same name, and so do the exporters beside NATS and Redis. */
 function podMonitor(cluster: StoredChatCluster): KubeObject {
   const { [componentLabel]: _, ...matchLabels } = selectorOf(cluster, "server");
-  const matchExpressions = [{ key: componentLabel, operator: "In", values: ["server", "worker"] }];
+  const matchExpressions = [{ key: componentLabel, operator: "In", values: scraped }];
+  // As in the operator's own metrics: namespace and name are those of the ChatCluster.
+  const relabelings = [
+    {
+      sourceLabels: ["__meta_kubernetes_pod_label_app_kubernetes_io_instance"],
+      targetLabel: "name",
+      action: "replace",
+    },
+  ];
   return {
     apiVersion: apiVersionOf(resources.podMonitors),
     kind: resources.podMonitors.kind,
     metadata: metadataOf(cluster, nameOf(cluster, "monitoring"), "monitoring"),
     spec: {
       selector: { matchLabels, matchExpressions },
-      podMetricsEndpoints: [
-        {
-          port: "http",
-          interval,
-          // As in the operator's own metrics: namespace and name are those of the ChatCluster.
-          relabelings: [
-            {
-              sourceLabels: ["__meta_kubernetes_pod_label_app_kubernetes_io_instance"],
-              targetLabel: "name",
-              action: "replace",
-            },
-          ],
-        },
-      ],
+      podMetricsEndpoints: ["http", exporterPort].map((port) => ({ port, interval, relabelings })),
     },
   };
 }

@@ -42,7 +42,9 @@ export const ports = {
   nats: 4222,
   natsRoutes: 6222,
   natsMonitor: 8222,
+  natsMetrics: 7777,
   /** On loopback alone. */
   natsCompanion: 7422,
   redis: 6379,
+  redisMetrics: 9121,
 } as const;

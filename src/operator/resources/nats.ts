@@ -2,11 +2,12 @@ import { natsEnvironment } from "../../cluster/process-settings.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { configHash } from "./config-hash.ts";
 import { disruptionBudget } from "./disruption-budget.ts";
+import { natsExporter } from "./exporters.ts";
 import { metadataOf, selectorOf } from "./metadata.ts";
 import { nameOf, natsVolume, ports } from "./names.ts";
 import { folders, lastingConfig, natsFiles } from "./nats-node.ts";
 import { leaveScript, startFiles } from "./nats-start.ts";
-import { networkPolicy, operatorOf, podsOf } from "./network-policy.ts";
+import { exporterOpening, networkPolicy, operatorOf, podsOf } from "./network-policy.ts";
 import type { ResourceOptions, StoredChatCluster } from "./options.ts";
 import { podTemplate } from "./pod-template.ts";
 import { containerSecurity, podSecurity, type Resources, resourcesOf, secretVolume } from "./pods.ts";
@@ -29,6 +30,7 @@ export function natsObjects(cluster: StoredChatCluster, options: ResourceOptions
       { from: [podsOf(cluster, "server"), podsOf(cluster, "worker")], ports: [ports.nats] },
       { from: [podsOf(cluster, "nats")], ports: [ports.natsRoutes] },
       { from: [operatorOf(options)], ports: [ports.nats] },
+      ...exporterOpening(cluster, ports.natsMetrics),
     ]),
     headlessService(cluster),
     clientService(cluster),
@@ -104,7 +106,7 @@ function statefulSet(cluster: StoredChatCluster, options: ResourceOptions): Kube
         spec: {
           terminationGracePeriodSeconds: terminationGrace,
           securityContext: podSecurity(user),
-          containers: [container(cluster)],
+          containers: [container(cluster), ...natsExporter(cluster)],
           volumes: [secretVolume("config", nameOf(cluster, "nats"))],
         },
       }),

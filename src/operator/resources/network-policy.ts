@@ -48,3 +48,7 @@ export function operatorOf({ operatorNamespace }: ResourceOptions): Peer {
 
 /** Any pod may read metrics: nobody knows where Prometheus runs. */
 export const metricsReaders: readonly Peer[] = [{ namespaceSelector: {} }];
+
+/** For Prometheus, at the exporter beside a part, where there is one. */
+export const exporterOpening = ({ spec }: StoredChatCluster, port: number): Opening[] =>
+  spec.monitoring.podMonitor ? [{ from: metricsReaders, ports: [port] }] : [];

@@ -1,9 +1,10 @@
 import type { KubeObject } from "../kube/objects.ts";
 import { configHash } from "./config-hash.ts";
 import { credentialKeys } from "./credentials.ts";
+import { redisExporter } from "./exporters.ts";
 import { metadataOf, selectorOf } from "./metadata.ts";
 import { nameOf, ports } from "./names.ts";
-import { networkPolicy, podsOf } from "./network-policy.ts";
+import { exporterOpening, networkPolicy, podsOf } from "./network-policy.ts";
 import type { ResourceOptions, StoredChatCluster } from "./options.ts";
 import { podTemplate } from "./pod-template.ts";
 import { containerSecurity, podSecurity, resourcesOf, secretVolume } from "./pods.ts";
@@ -25,7 +26,10 @@ export function redisObjects(cluster: StoredChatCluster, options: ResourceOption
   return [
     serviceAccount(cluster, "redis"),
     secretOf(cluster, "redis", { "redis.conf": config }),
-    networkPolicy(cluster, "redis", [{ from: [podsOf(cluster, "server")], ports: [ports.redis] }]),
+    networkPolicy(cluster, "redis", [
+      { from: [podsOf(cluster, "server")], ports: [ports.redis] },
+      ...exporterOpening(cluster, ports.redisMetrics),
+    ]),
     {
       apiVersion: "v1",
       kind: "Service",
@@ -93,6 +97,7 @@ function deployment(cluster: StoredChatCluster, config: string): KubeObject {
               livenessProbe: { ...ping, periodSeconds: 10 },
               volumeMounts: [{ name: "config", mountPath: configFolder, readOnly: true }],
             },
+            ...redisExporter(cluster),
           ],
           volumes: [secretVolume("config", nameOf(cluster, "redis"))],
         },

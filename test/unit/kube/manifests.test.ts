@@ -42,7 +42,8 @@ test.each(manifests)("the images of %s are among those that nodes can pull", (fi
 
 test("the default images of a ChatCluster are among those that nodes can pull", () => {
   const { nats, redis } = loadChatCluster(readFileSync("examples/minimal.yaml", "utf8")).spec;
-  expect(served).toEqual(expect.arrayContaining([nats.image, redis.image].map(fullName)));
+  const named = [nats.image, nats.exporterImage, redis.image, redis.exporterImage];
+  expect(served).toEqual(expect.arrayContaining(named.map(fullName)));
 });
 
 test("nodes can pull the image that holds a pod's namespaces", () => {

@@ -22,6 +22,7 @@ export const full = stored("big", {
   nats: {
     replicas: 5,
     image: "nats:2.15.2-alpine",
+    exporterImage: "registry.example/nats-exporter:0.20.1",
     storage: { size: "50Gi", className: "fast", whenDeleted: "Delete" },
     pod: { nodeSelector: { disk: "ssd" }, priorityClassName: "system-node-critical" },
     syncAlways: false,
@@ -31,6 +32,7 @@ export const full = stored("big", {
   queue: { maxBytes: "2Gi" },
   redis: {
     image: "redis:7.0.15-bookworm",
+    exporterImage: "registry.example/redis_exporter:v1.45.0",
     pod: { annotations: { "example.com/scan": "no" } },
     resources: { requests: { cpu: "100m", memory: "64Mi" }, limits: { memory: "256Mi" } },
   },
@@ -64,6 +66,7 @@ export const full = stored("big", {
     maxReplicas: 8,
     resources: { requests: { cpu: "250m", memory: "128Mi" } },
   },
+  monitoring: { podMonitor: true },
 });
 
 export const options: ResourceOptions = {

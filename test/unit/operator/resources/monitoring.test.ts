@@ -36,28 +36,30 @@ test("what is not asked for is not made", () => {
   }
 });
 
-test("the PodMonitor reads servers and workers, and says of which ChatCluster they are", () => {
+test("the PodMonitor reads all parts, and says of which ChatCluster they are", () => {
+  const relabelings = [
+    {
+      sourceLabels: ["__meta_kubernetes_pod_label_app_kubernetes_io_instance"],
+      targetLabel: "name",
+      action: "replace",
+    },
+  ];
   expect(objectOf("demo", "PodMonitor")).toMatchObject({
     apiVersion: "monitoring.coreos.com/v1",
     spec: {
       selector: {
         matchLabels: { "app.kubernetes.io/name": "disroom", "app.kubernetes.io/instance": "demo" },
         matchExpressions: [
-          { key: "app.kubernetes.io/component", operator: "In", values: ["server", "worker"] },
+          {
+            key: "app.kubernetes.io/component",
+            operator: "In",
+            values: ["server", "worker", "nats", "redis"],
+          },
         ],
       },
       podMetricsEndpoints: [
-        {
-          port: "http",
-          interval: "30s",
-          relabelings: [
-            {
-              sourceLabels: ["__meta_kubernetes_pod_label_app_kubernetes_io_instance"],
-              targetLabel: "name",
-              action: "replace",
-            },
-          ],
-        },
+        { port: "http", interval: "30s", relabelings },
+        { port: "metrics", interval: "30s", relabelings },
       ],
     },
   });

@@ -157,6 +157,34 @@ test.each([
   expect(rolled(change)).toEqual(parts);
 });
 
+test("exporters stand beside NATS and Redis where a PodMonitor is asked for, as locked up as those", () => {
+  const asked = stored("demo", { monitoring: { podMonitor: true } });
+  expect(rolled({ spec: asked.spec })).toEqual(["demo-nats", "demo-redis"]);
+  const objects = objectsOf(asked, options);
+  for (const [kind, name, port] of [
+    ["StatefulSet", "demo-nats", 7777],
+    ["Deployment", "demo-redis", 9121],
+  ] as const) {
+    const [part, exporter, ...others] = objectOf(objects, kind, name).spec.template.spec.containers;
+    expect(others).toEqual([]);
+    // The name by which the PodMonitor looks for the port.
+    expect(exporter).toMatchObject({ name: "metrics", ports: [{ name: "metrics", containerPort: port }] });
+    expect(exporter.securityContext).toEqual(part.securityContext);
+    // Requests that are not the limits would make a Guaranteed pod another one.
+    expect(exporter.resources.requests).toEqual(exporter.resources.limits);
+    // A probe could only take the pod out of service.
+    expect(Object.keys(exporter).filter((field) => field.endsWith("Probe"))).toEqual([]);
+  }
+});
+
+test("where there are no exporters, their ports are not open", () => {
+  const openings = ["nats", "redis"].flatMap(
+    (part) => objectOf(objectsOf(minimal, options), "NetworkPolicy", `demo-${part}`).spec.ingress,
+  );
+  const open = openings.flatMap(({ ports }) => ports.map(({ port }: Any) => port));
+  expect(open).toEqual([4222, 6222, 4222, 6379]);
+});
+
 test("a single NATS node has no budget, and is otherwise like one of several", () => {
   const one = objectsOf(stored("demo", { nats: { replicas: 1 } }), options);
   const budgets = one.filter(
@@ -268,7 +296,9 @@ test("Services and probes name ports that the pods have", () => {
 test.each([
   ["nats", 4222, ["server", "worker", "operator"]],
   ["nats", 6222, ["nats"]],
+  ["nats", 7777, ["any pod"]],
   ["redis", 6379, ["server"]],
+  ["redis", 9121, ["any pod"]],
   ["server", 8080, ["everybody"]],
   ["server", 9090, ["any pod"]],
   ["worker", 9090, ["any pod"]],
@@ -282,7 +312,7 @@ test.each([
 
 test("nothing else is open", () => {
   const policies: Any[] = objectsOf(full, fullOptions).filter(({ kind }) => kind === "NetworkPolicy");
-  expect(policies.flatMap(({ spec }) => spec.ingress).flatMap(({ ports }) => ports)).toHaveLength(7);
+  expect(policies.flatMap(({ spec }) => spec.ingress).flatMap(({ ports }) => ports)).toHaveLength(9);
   for (const { spec } of policies) expect(spec.policyTypes).toEqual(["Ingress"]);
 });
 
