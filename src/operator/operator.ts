@@ -11,6 +11,7 @@ import type { Credentials } from "./kube/credentials.ts";
 import { Elector } from "./kube/elector.ts";
 import { electorMetrics } from "./kube/elector-metrics.ts";
 import { EventRecorder } from "./kube/events.ts";
+import { keyOf } from "./kube/objects.ts";
 import { queueMetrics } from "./kube/queue-metrics.ts";
 import { LagWatch } from "./lag/lag-watch.ts";
 import { Monitoring } from "./monitoring.ts";
@@ -85,8 +86,7 @@ export class Operator {
       log,
       namespaces,
       ...(settings.silenceLimit !== undefined && { silenceLimit: settings.silenceLimit }),
-      // What was there before it began has waited; what changes from then on is sooner seen to.
-      onChange: (key) => this.#controller.queue.add(key, this.#isActing ? "changed" : "background"),
+      onChange: (key) => this.#changed(key),
       onGone: (object) => reconciler.forget(object),
     });
     this.#lag = new LagWatch({
@@ -101,7 +101,7 @@ export class Operator {
       caches: this.#caches,
       events: this.#events,
       log,
-      onFound: (key) => this.#controller.queue.add(key),
+      onFound: (key) => this.#changed(key),
     });
     const reconciler = new Reconciler({
       api: this.#api,
@@ -148,7 +148,15 @@ export class Operator {
       await this.#elector.leading;
     }
     this.#isActing = true;
+    // What is there has waited; what changes from now on is sooner seen to.
+    for (const { metadata } of this.#caches.chatClusters())
+      this.#controller.queue.add(keyOf(metadata), "background");
     this.#controller.start();
+  }
+
+  /** Whoever waits for its turn to lead keeps no list of what has changed meanwhile. */
+  #changed(key: string): void {
+    if (this.#isActing) this.#controller.queue.add(key);
   }
 
   /** Why it can't do its work, or undefined. One that waits for its turn to lead is ready. */
