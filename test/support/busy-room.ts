@@ -46,10 +46,10 @@ export class BusyRoom {
       const own = log.filter((text) => text.startsWith(`${user} `));
       expect(own).toEqual(sent.filter((text) => inLog.has(text)));
       // The last message of somebody else may still be on its way.
-      await eventually(() => client.text.endsWith(`: ${log.at(-1)}\n`));
+      await eventually(() => client.text.includes(`: ${log.at(-1)}\n`));
       const read = [...client.text.matchAll(/^\[.{8}\] \S+: (.*)$/gm)].map(([, text]) => text);
       expect(read).toEqual(log.slice(log.length - read.length));
-      client.close();
     }
+    for (const { client } of this.#senders) client.close();
   }
 }
