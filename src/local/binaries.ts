@@ -32,7 +32,8 @@ export function findBinaries(environment: Environment = process.env): Binaries {
   return { natsServer, redisServer };
 }
 
-function candidates(name: string, folders: readonly string[]): string[] {
+/** The programs of that name in these folders. */
+export function candidates(name: string, folders: readonly string[]): string[] {
   return folders
     .filter((folder) => folder !== "")
     .map((folder) => join(folder, name))

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { afterAll } from "vitest";
 import { stringify } from "yaml";
-import { toolsFolder } from "../../src/local/binaries.ts";
+import { candidates, toolsFolder } from "../../src/local/binaries.ts";
 import { freePorts } from "../../src/local/ports.ts";
 import { eventually } from "./eventually.ts";
 
@@ -31,19 +31,8 @@ export function prometheusProgram(name: Program): string {
 
 export const isInstalled = (name: Program): boolean => find(name) !== undefined;
 
-function find(name: Program): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), toolsFolder(process.env)];
-  return folders
-    .map((folder) => join(folder, name))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
+const find = (name: Program): string | undefined =>
+  candidates(name, [...(process.env.PATH ?? "").split(delimiter), toolsFolder(process.env)])[0];
 
 export type Target = {
   /** host:port of its /metrics. */
