@@ -250,14 +250,10 @@ export class Reconciler {
     if (known !== undefined) return readCredentials(known);
     const natsSecret = this.#get(cluster, "Secret", "nats");
     if (natsSecret === undefined && this.#get(cluster, "StatefulSet", "nats") !== undefined) {
-      const [own, other, set] = [
-        nameOf(cluster, "credentials"),
-        nameOf(cluster, "nats"),
-        nameOf(cluster, "nats"),
-      ];
+      const nats = nameOf(cluster, "nats");
       throw new CredentialsError(
-        `the Secrets ${own} and ${other} are gone, and NATS runs with passwords that nobody else knows: ` +
-          `put one of them back, or delete StatefulSet ${set}, which leaves its volumes, to go on with new ones`,
+        `the Secrets ${nameOf(cluster, "credentials")} and ${nats} are gone, and NATS runs with passwords that nobody ` +
+          `else knows: put one of them back, or delete StatefulSet ${nats}, which leaves its volumes, to go on with new ones`,
       );
     }
     const last = lastCredentials(natsSecret, this.#get(cluster, "Secret", "redis"));
