@@ -84,7 +84,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const parts = new RunningParts(folder.logs, options.onPart ?? (() => {}), options.restartDelay);
   const stopped = new AbortController();
   let lag: LocalLag | undefined;
-  let scaling: { stop(): Promise<void> } | undefined;
+  let scaling: WorkerScaling | undefined;
   const stop = async (): Promise<void> => {
     stopped.abort(new Error("the cluster was stopped"));
     await Promise.all([lag?.close(), scaling?.stop()]);
@@ -116,21 +116,15 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   }
 }
 
-/** A connection and a meter of its own: whoever else measures would take away what was done since the last time. */
-function followLag(place: Place, parts: RunningParts, observer: ScalingObserver): { stop(): Promise<void> } {
-  const lag = new LocalLag(natsUrl(place), (kind) => parts.list(kind));
-  const scaling = new WorkerScaling({
+function followLag(place: Place, parts: RunningParts, observer: ScalingObserver): WorkerScaling {
+  return new WorkerScaling({
     ...observer,
-    ...{ cluster: place.cluster, lag },
+    cluster: place.cluster,
+    lag: new LocalLag(natsUrl(place), (kind) => parts.list(kind)),
     list: () => parts.list("worker"),
     start: () => parts.start(workerPlan(place, parts.nextNumber("worker"))),
     stop: (worker) => parts.remove(worker),
   });
-  return {
-    async stop() {
-      await Promise.all([scaling.stop(), lag.close()]);
-    },
-  };
 }
 
 async function startParts(

@@ -44,7 +44,10 @@ export async function runUp(args: readonly string[]): Promise<void> {
       signal: stopping,
       onStreams: tell,
       scaling: {
-        metrics: { ...lagMetrics(metrics.registry), ...scalingMetrics(metrics.registry) },
+        metrics: {
+          measured: lagMetrics(metrics.registry).measured,
+          decided: scalingMetrics(metrics.registry).decided,
+        },
         onChange: (change) => tell(changeText(change)),
         onError: ({ message }) => tell(message),
       },

@@ -13,7 +13,7 @@ const interval = 3000;
 
 /** Who is told what becomes of the workers. */
 export type ScalingObserver = {
-  readonly metrics: LagMetrics & ScalingMetrics;
+  readonly metrics: Pick<LagMetrics, "measured"> & Pick<ScalingMetrics, "decided">;
   readonly onChange: (change: Change) => void;
   /** A worker did not start, or did not stop. */
   readonly onError: (error: Error) => void;
@@ -21,6 +21,7 @@ export type ScalingObserver = {
 
 export type WorkerScalingOptions = ScalingObserver & {
   readonly cluster: ChatCluster;
+  /** Its own, which is closed with it: whoever else measures would take away what was done since the last time. */
   readonly lag: LocalLag;
   /** All workers, also those that are being started or stopped. */
   readonly list: () => readonly Part[];
@@ -46,7 +47,7 @@ export class WorkerScaling {
   /** Changes nothing from now on; whatever it has begun goes on. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#ended;
+    await Promise.all([this.#ended, this.#options.lag.close()]);
   }
 
   async #run(): Promise<void> {

@@ -31,7 +31,7 @@ const workers = scalingMetrics(measured.registry);
 const cluster = runCluster({
   scaling: {
     metrics: {
-      ...{ gone: () => {}, measured: (_, result) => lag.measured(demo, result) },
+      measured: (_, result) => lag.measured(demo, result),
       decided: (_, count, reason) => workers.decided(demo, count, reason),
     },
     onChange: () => {},

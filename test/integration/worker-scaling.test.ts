@@ -29,7 +29,7 @@ const cluster = runCluster({
     },
   },
   scaling: {
-    metrics: { ...lagMetrics(registry), ...scalingMetrics(registry) },
+    metrics: { measured: lagMetrics(registry).measured, decided: scalingMetrics(registry).decided },
     onChange: (change) => changes.push(change),
     onError: (error) => errors.push(error),
   },
