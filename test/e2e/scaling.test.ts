@@ -18,7 +18,7 @@ const chat = applyNamespace("e2e-scaling", "test/e2e/manifests/scaling.yaml");
 const perMessage = 2;
 beforeAll(async () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-  await patch({ image: addSlowImage(`ghcr.io/disroom/disroom:${version}`, perMessage) });
+  await patch({ image: addSlowImage(`ghcr.io/disroom/disroom:${version}`, perMessage), paused: false });
 });
 const patience = { milliseconds: 240_000, interval: 500 };
 

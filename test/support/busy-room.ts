@@ -24,9 +24,14 @@ export class BusyRoom {
     return this.#senders.map(({ outcomes }) => outcomes.count("stored"));
   }
 
-  /** Nobody sends any more; resolves when each was told of its last message. */
+  /** Nobody sends any more; resolves when each was told of its last message. Fails if a connection is over. */
   async stop(): Promise<void> {
     await Promise.all(this.#senders.map((sender) => sender.stop()));
+    for (const { user, client } of this.#senders)
+      if (client.isOver)
+        throw new Error(
+          `${user} in ${this.#room} was cut off, after ${JSON.stringify(client.text.slice(-500))}`,
+        );
   }
 
   /** All that they saw is in the room's log, once and in order, and each has read all from where it came in. */
