@@ -85,7 +85,11 @@ type Written = { readonly uid: string; readonly status: ChatClusterStatus; reado
 class OutdatedError extends Error {}
 
 /** What came of making all that there is to be. */
-type Provided = Pick<Seen, "streams" | "lag"> & { readonly volumesGrow?: boolean };
+type Provided = Pick<Seen, "streams" | "lag"> & {
+  readonly volumesGrow?: boolean;
+  /** Whether NATS was looked after; else nobody knows which of its nodes answer. */
+  readonly natsLookedAfter?: boolean;
+};
 
 /** Makes the objects of a ChatCluster be as its spec says, one step after the other, and says how it is. */
 export class Reconciler {
@@ -183,7 +187,8 @@ export class Reconciler {
       }
       const volumesGrow = await this.#apply(cluster, { ...decided, credentials }, changes, problems, signal);
       const streams = await this.#provideNats(cluster, credentials, signal);
-      return { streams, lag: this.#lag(cluster, credentials, streams), volumesGrow };
+      const lag = this.#lag(cluster, credentials, streams);
+      return { streams, lag, volumesGrow, natsLookedAfter: streams === undefined };
     } finally {
       const { events } = this.#settings;
       const { created, changed } = changes;
@@ -203,7 +208,7 @@ export class Reconciler {
   async #look(
     cluster: WatchedChatCluster,
     desiredWorkers: number,
-    { streams, lag }: Provided,
+    { streams, lag, natsLookedAfter = false }: Provided,
     problems: readonly Problem[],
     signal: AbortSignal,
   ): Promise<Seen> {
@@ -221,7 +226,7 @@ export class Reconciler {
       pods,
       desiredWorkers,
       natsMembers: members ?? this.#statusOf(cluster).nats?.members,
-      natsPresent: streams === undefined ? present : undefined,
+      natsPresent: natsLookedAfter ? present : undefined,
       streams,
       growing,
       lag,
@@ -490,10 +495,10 @@ function withoutShrinking(
   };
 }
 
-/** Streams that nobody looks at stay as they were. */
-function notLookedAt({ conditions = [] }: ChatClusterStatus): Problem | undefined {
-  const wasReady = conditions.some(({ type, status }) => type === "NATSReady" && status === "True");
-  return wasReady ? undefined : { reason: "NotLookedAt", message: "nobody looks after the streams" };
+/** Streams that nobody looks at stay as they were: once they were made they are there, also after nodes were away. */
+function notLookedAt({ nats }: ChatClusterStatus): Problem | undefined {
+  if (nats?.members !== undefined) return undefined;
+  return { reason: "NotLookedAt", message: "nobody looks after the streams" };
 }
 
 function resourceOf({ kind }: KubeObject): Resource {

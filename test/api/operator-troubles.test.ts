@@ -30,8 +30,9 @@ beforeAll(async () => {
   clusters = new ChatClusters(api);
   const provided = new Set<string>();
   const { registry } = await runOperator(controlPlane, {
-    provideNats: async ({ metadata: { uid } }) => {
+    provideNats: async ({ metadata: { name, uid } }) => {
       const created = ["ChatIngress", "message-processor-0", "message-processor-1", "ChatRooms"];
+      if (name === "left-alone") return { ...settled, members: 3, present: 3 };
       if (provided.has(uid)) return settled;
       provided.add(uid);
       return { ...settled, created };
@@ -259,4 +260,19 @@ test("passwords that somebody has broken are told, and what runs is left alone",
   });
   await api.mergePatch(resources.secrets, name, { data });
   await clusters.says("broken", "ReconcileSuccess", { status: "True" });
+});
+
+test("one that is paused says that it loses NATS nodes, and that they are back", async () => {
+  await clusters.create("left-alone");
+  await allReady("left-alone");
+  await clusters.patch("left-alone", { paused: true });
+  await clusters.says("left-alone", "Progressing", { reason: "Paused" });
+  const lastTransitionTime = new Date().toISOString();
+  const conditions = [{ type: "Ready", status: "False", lastTransitionTime }];
+  const [, ...lost] = await podsOf("left-alone", "nats");
+  expect(lost).toHaveLength(2);
+  for (const pod of lost) await setPod(pod, { conditions });
+  await clusters.says("left-alone", "NATSReady", { status: "False", reason: "NotReady" });
+  await clusters.says("left-alone", "Ready", { status: "False", reason: "NATSNotReady" });
+  await allReady("left-alone");
 });
