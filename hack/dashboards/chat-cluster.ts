@@ -314,6 +314,6 @@ export const chatCluster: Dashboard = {
     { title: "Queue and workers", panels: queue },
     { title: "NATS", panels: nats },
     { title: "Redis: who is in which room", panels: redis },
-    { title: "Servers and workers", panels: processes() },
+    { title: "Servers and workers", panels: processes('role=~"server|worker"') },
   ],
 };
