@@ -226,6 +226,20 @@ describe("the operator's chart", () => {
     return path === "metrics.service.enabled" ? { "metrics.serviceMonitor.enabled": false } : {};
   }
 
+  test("what a values file leaves empty (`commonLabels:`) is as if it were not there", async () => {
+    const empty = { commonLabels: null, commonAnnotations: null, podLabels: null, podAnnotations: null };
+    expect(await rendered(operatorChart, empty)).toEqual(await rendered(operatorChart));
+  });
+
+  test("of ChatClusters it reaches NATS alone where what it reaches is limited", async () => {
+    const values = { "networkPolicy.egress.restricted": true };
+    const policy = objectOf(await rendered(operatorChart, values), "NetworkPolicy");
+    const { egress } = policy.spec as { egress: { to?: unknown; ports: { port: number }[] }[] };
+    const toPods = egress.filter(({ to }) => to !== undefined);
+    expect(toPods.map(({ ports }) => ports.map(({ port }) => port))).toEqual([[4222]]);
+    expect(JSON.stringify(toPods)).toContain('"app.kubernetes.io/component":"nats"');
+  });
+
   test("a ServiceMonitor without the Service that it selects is refused", async () => {
     const values = { "metrics.serviceMonitor.enabled": true, "metrics.service.enabled": false };
     await expect(rendered(operatorChart, values)).rejects.toThrow("needs metrics.service.enabled");
@@ -306,6 +320,11 @@ describe("a cluster's chart", () => {
     const [stored] = await dryRun(objects);
     expect(stored?.spec).toEqual(loadChatCluster(readFileSync("examples/minimal.yaml", "utf8")).spec);
     expect(objects[0]?.spec).toEqual({ queue: {} });
+  });
+
+  test("what a values file leaves empty (`spec:`) is as if it were not there", async () => {
+    const empty = { spec: null, labels: null, annotations: null };
+    expect(await rendered(clusterChart, empty)).toEqual(await rendered(clusterChart));
   });
 
   test("a number of many digits stays one", async () => {

@@ -33,8 +33,8 @@ name: {{ .name | default (printf "%s%s" (include "disroom-operator.fullname" $ro
 namespace: {{ .namespace | default $root.Release.Namespace }}
 {{- end }}
 labels:
-  {{- merge (include "disroom-operator.labels" $root | fromYaml) (.labels | default dict) $root.Values.commonLabels | toYaml | nindent 2 }}
-{{- with merge (dict) (.annotations | default dict) $root.Values.commonAnnotations }}
+  {{- merge (include "disroom-operator.labels" $root | fromYaml) (.labels | default dict) ($root.Values.commonLabels | default dict) | toYaml | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) ($root.Values.commonAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
