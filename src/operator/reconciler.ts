@@ -35,7 +35,7 @@ import { newsOf, troublesOf } from "./status/news.ts";
 import { startsOf } from "./status/pods.ts";
 import { countsOf, readiness } from "./status/workload.ts";
 import { Troubles } from "./troubles.ts";
-import { claimSizeOf, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
+import { claimSizeOf, configuredBytes, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
 import type { Workers } from "./workers.ts";
 
 export type ReconcilerSettings = {
@@ -288,14 +288,18 @@ export class Reconciler {
   ): Promise<boolean> {
     const { api, applier, caches, events, image, monitoring, operatorNamespace } = this.#settings;
     const nats = this.#get(cluster, "StatefulSet", "nats");
-    const claims: Awaited<ReturnType<typeof smallClaims>> = [];
-    await attempt("Volumes of", nameOf(cluster, "nats"), problems, async () => {
-      claims.push(...(await smallClaims(api, cluster, nats, signal)));
-      const grown = await growVolumes(api, cluster, claims, signal);
+    const volumes = ["Volumes of", nameOf(cluster, "nats"), problems] as const;
+    const claims = await attempt(...volumes, () => smallClaims(api, cluster, nats, signal));
+    await attempt(...volumes, async () => {
+      const grown = await growVolumes(api, cluster, claims ?? [], signal);
       if (grown.length > 0) events.record(cluster, "Normal", "VolumesGrow", `growing ${grown.join(", ")}`);
     });
-    const claimSize = claimSizeOf(nats);
-    const volumeBytes = smallestVolume(claims, cluster);
+    const configured = configuredBytes(this.#get(cluster, "Secret", "nats"));
+    const smallest = claims === undefined ? configured : smallestVolume(claims, cluster);
+    // A template that asks for more than volumes of an earlier ChatCluster have would hide that they are to grow.
+    const claimSize = claimSizeOf(nats) ?? smallest?.toString();
+    // A new volume begins with the size of the template. Nodes that have grown are not restarted to use less of theirs.
+    const volumeBytes = smallest === undefined ? undefined : Math.max(smallest, configured ?? 0);
     const options = {
       ...{ image, workers: wantedWorkers, credentials, mayFound },
       ...(operatorNamespace !== undefined && { operatorNamespace }),
@@ -312,7 +316,7 @@ export class Reconciler {
     await attempt("Monitoring of", cluster.metadata.name, problems, () =>
       monitoring.removeUnwanted(cluster, signal),
     );
-    return volumeBytes !== undefined;
+    return smallest !== undefined;
   }
 
   /** Whether NATS may be founded, and what has to be gone before anything is made. */
