@@ -49,7 +49,9 @@ export class Applier {
       this.#found.set(existing, given);
       return "unchanged";
     }
-    const applied = await this.#api.apply(resource, marked, { signal });
+    // What was not seen has no label of a ChatCluster: if it exists, it may well be somebody else's.
+    const force = existing !== undefined;
+    const applied = await this.#api.apply(resource, marked, { force, signal });
     const outcome = outcomeOf(marked, applied);
     const isKnown = this.#outcomes.get(idOf(applied)) === outcome;
     this.#outcomes.set(idOf(applied), outcome);

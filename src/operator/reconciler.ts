@@ -8,7 +8,7 @@ import type { Caches, WatchedChatCluster } from "./caches.ts";
 import { earlierOf, type Founding, foundingOf } from "./earlier.ts";
 import type { KubeApi } from "./kube/api.ts";
 import { KubeApiError } from "./kube/api-error.ts";
-import type { Outcome } from "./kube/controller.ts";
+import { type Outcome, UnfinishedError } from "./kube/controller.ts";
 import type { EventRecorder } from "./kube/events.ts";
 import { type KubeObject, keyOf, nameOfKey } from "./kube/objects.ts";
 import { type Resource, resources } from "./kube/resource.ts";
@@ -32,9 +32,10 @@ import type { Problem } from "./status/conditions.ts";
 import { describe, describePaused, type Seen } from "./status/describe.ts";
 import { pausedLag, type SeenLag } from "./status/lag.ts";
 import { newsOf, troublesOf } from "./status/news.ts";
+import { startsOf } from "./status/pods.ts";
 import { countsOf, readiness } from "./status/workload.ts";
 import { Troubles } from "./troubles.ts";
-import { claimSizeOf, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
+import { claimSizeOf, configuredBytes, growVolumes, smallClaims, smallestVolume } from "./volumes.ts";
 import type { Workers } from "./workers.ts";
 
 export type ReconcilerSettings = {
@@ -158,15 +159,20 @@ export class Reconciler {
     const status = describe(cluster, before, seen, new Date());
     await this.#report(cluster, status, signal);
     this.#troubles.tell(cluster, troublesOf(seen, status));
-    // The queue tries again, each time a little later.
+    const again = this.#againIn(cluster, provided, seen);
+    // The queue tries again, each time a little later; NATS, which may be half done, does not wait for that.
     const [problem] = problems;
-    if (problem !== undefined) throw new Error(problem.message);
+    if (problem !== undefined) throw new UnfinishedError(problem.message, again);
+    return { again };
+  }
+
+  /** In how many milliseconds there may be something to do though nothing is told. */
+  #againIn(cluster: WatchedChatCluster, { streams, volumesGrow }: Provided, { nats }: Seen): number {
     // Nobody watches the Events that say what keeps NATS from coming up.
-    if (provided.streams?.reason === natsNotReady.reason) {
-      return { again: this.#obstacles.lookAgain(seen.nats) };
-    }
-    const isSettled = provided.streams === undefined && this.#natsOf(cluster)?.provided.isSettled;
-    return { again: isSettled && !provided.volumesGrow ? resync : retry };
+    if (streams?.reason === natsNotReady.reason) return this.#obstacles.lookAgain(nats);
+    const { isSettled = true } = this.#natsOf(cluster)?.provided ?? {};
+    const isMissing = streams !== undefined && streams.reason !== notLookedAfter.reason;
+    return isMissing || !isSettled || volumesGrow ? retry : resync;
   }
 
   /** Makes all that there is to be. What is refused is put to the problems. */
@@ -215,7 +221,6 @@ export class Reconciler {
     const { caches } = this.#settings;
     const pods = caches.podsOf(cluster);
     const nats = this.#get(cluster, "StatefulSet", "nats");
-    const natsPods = pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === "nats");
     const { members, present, growing } = this.#natsOf(cluster)?.provided ?? {};
     return {
       nats,
@@ -230,7 +235,7 @@ export class Reconciler {
       streams,
       growing,
       lag,
-      obstacle: await this.#obstacles.find(nats, natsPods, signal),
+      obstacle: await this.#obstacles.find(nats, this.#natsPods(cluster), signal),
       problems,
     };
   }
@@ -242,6 +247,11 @@ export class Reconciler {
   ): KubeObject | undefined {
     const name = nameOf({ metadata } as StoredChatCluster, part);
     return this.#settings.caches.get(kind, { namespace: metadata.namespace, name });
+  }
+
+  #natsPods(cluster: WatchedChatCluster): KubeObject[] {
+    const pods = this.#settings.caches.podsOf(cluster);
+    return pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === "nats");
   }
 
   /** Those in the Secret. It is made once; whoever was quicker has made the right one. */
@@ -283,14 +293,18 @@ export class Reconciler {
   ): Promise<boolean> {
     const { api, applier, caches, events, image, monitoring, operatorNamespace } = this.#settings;
     const nats = this.#get(cluster, "StatefulSet", "nats");
-    const claims: Awaited<ReturnType<typeof smallClaims>> = [];
-    await attempt("Volumes of", nameOf(cluster, "nats"), problems, async () => {
-      claims.push(...(await smallClaims(api, cluster, nats, signal)));
-      const grown = await growVolumes(api, cluster, claims, signal);
+    const volumes = ["Volumes of", nameOf(cluster, "nats"), problems] as const;
+    const claims = await attempt(...volumes, () => smallClaims(api, cluster, nats, signal));
+    await attempt(...volumes, async () => {
+      const grown = await growVolumes(api, cluster, claims ?? [], signal);
       if (grown.length > 0) events.record(cluster, "Normal", "VolumesGrow", `growing ${grown.join(", ")}`);
     });
-    const claimSize = claimSizeOf(nats);
-    const volumeBytes = smallestVolume(claims, cluster);
+    const configured = configuredBytes(this.#get(cluster, "Secret", "nats"));
+    const smallest = claims === undefined ? configured : smallestVolume(claims, cluster);
+    // A template that asks for more than volumes of an earlier ChatCluster have would hide that they are to grow.
+    const claimSize = claimSizeOf(nats) ?? smallest?.toString();
+    // A new volume begins with the size of the template. Nodes that have grown are not restarted to use less of theirs.
+    const volumeBytes = smallest === undefined ? undefined : Math.max(smallest, configured ?? 0);
     const options = {
       ...{ image, workers: wantedWorkers, credentials, mayFound },
       ...(operatorNamespace !== undefined && { operatorNamespace }),
@@ -307,7 +321,7 @@ export class Reconciler {
     await attempt("Monitoring of", cluster.metadata.name, problems, () =>
       monitoring.removeUnwanted(cluster, signal),
     );
-    return volumeBytes !== undefined;
+    return smallest !== undefined;
   }
 
   /** Whether NATS may be founded, and what has to be gone before anything is made. */
@@ -340,6 +354,7 @@ export class Reconciler {
     const wanted = cluster.spec.nats.replicas;
     // One that is ready can tell of the others.
     if (readiness({ what: "NATS nodes", object: nats, wanted, needed: 1, pods: [] }).status !== "True") {
+      this.#doubt(key, last);
       return natsNotReady;
     }
     const of = JSON.stringify([
@@ -349,6 +364,8 @@ export class Reconciler {
       cluster.spec.queue,
       cluster.spec.workers.partitions,
       nats?.status,
+      // One that came back may have lost something, and all its counts are as they were before.
+      startsOf(this.#natsPods(cluster)),
     ]);
     if (last?.of === of && last.provided.isSettled && performance.now() - last.at < resync) return undefined;
     try {
@@ -358,9 +375,15 @@ export class Reconciler {
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
+      this.#doubt(key, last);
       const { reason = "StreamsFailed", message } = error as Partial<NatsError> & Error;
       return { reason, message };
     }
+  }
+
+  /** NATS is to be asked as soon as it can be, though all may look as it did when it was settled. */
+  #doubt(key: string, last: SeenNats | undefined): void {
+    if (last !== undefined) this.#nats.set(key, { ...last, of: "" });
   }
 
   #tellOfNats(cluster: WatchedChatCluster, { created, updated, removed }: ProvidedNats): void {
@@ -475,6 +498,8 @@ async function attempt<T>(
 /** Why streams are not as they should be though NATS answers: there are those of before, as a rule. */
 const reachedAllTheSame = new Set(["StreamsRefused", "PartitionMismatch"]);
 
+const notLookedAfter: Problem = { reason: "NotLookedAt", message: "nobody looks after the streams" };
+
 const natsNotReady: Problem = { reason: "NATSNotReady", message: "the streams wait for NATS" };
 
 /** NATS nodes cannot become fewer yet: the votes and copies of those that went would be missed. */
@@ -495,10 +520,12 @@ function withoutShrinking(
   };
 }
 
-/** Streams that nobody looks at stay as they were: once they were made they are there, also after nodes were away. */
-function notLookedAt({ nats }: ChatClusterStatus): Problem | undefined {
-  if (nats?.members !== undefined) return undefined;
-  return { reason: "NotLookedAt", message: "nobody looks after the streams" };
+/** Streams that nobody looks at stay as they were. While too few nodes were ready, that says nothing of the streams. */
+function notLookedAt({ conditions = [], nats }: ChatClusterStatus): Problem | undefined {
+  const last = conditions.find(({ type }) => type === "NATSReady");
+  const lackedNodes = last?.reason === "NotReady" || last?.reason === "Missing";
+  const wereThere = last?.status === "True" || (lackedNodes && nats?.members !== undefined);
+  return wereThere ? undefined : notLookedAfter;
 }
 
 function resourceOf({ kind }: KubeObject): Resource {

@@ -4,11 +4,12 @@ import { KubeApiError } from "./kube/api-error.ts";
 import type { KubeObject } from "./kube/objects.ts";
 import { resources } from "./kube/resource.ts";
 import { natsClaim, natsNodes } from "./resources/names.ts";
+import { startFiles } from "./resources/nats-start.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
 import { parseQuantity } from "./resources/quantity.ts";
 
 type Storage = { readonly storage?: string };
-type Claim = KubeObject & {
+export type Claim = KubeObject & {
   readonly spec: { readonly resources?: { readonly requests?: Storage } };
   readonly status?: { readonly capacity?: Storage };
 };
@@ -27,14 +28,23 @@ export async function smallClaims(
   signal: AbortSignal,
 ): Promise<Claim[]> {
   const claimed = claimSizeOf(statefulSet);
-  // All volumes were made with the size of the template, or have grown since.
-  if (claimed === undefined || isAtLeast(claimed, cluster.spec.nats.storage.size)) return [];
+  // All volumes have the size of the template, or have grown since. Those that were there before it may have less.
+  if (claimed !== undefined && isAtLeast(claimed, cluster.spec.nats.storage.size)) return [];
   const claims: Claim[] = [];
   for (const node of natsNodes(cluster)) {
     const claim = await claimOf(api, cluster, node, signal);
-    if (claim !== undefined) claims.push(claim);
+    if (claim !== undefined && !isGoing(claim, statefulSet)) claims.push(claim);
   }
   return claims;
+}
+
+/** Whether a claim is about to go, as one of an earlier StatefulSet does that owns it. */
+export function isGoing({ metadata }: Claim, statefulSet: KubeObject | undefined): boolean {
+  const { deletionTimestamp, ownerReferences = [] } = metadata;
+  return (
+    deletionTimestamp !== undefined ||
+    ownerReferences.some(({ kind, uid }) => kind === "StatefulSet" && uid !== statefulSet?.metadata.uid)
+  );
 }
 
 /** The claim of a NATS node's volume, if there is one. */
@@ -58,8 +68,15 @@ export function smallestVolume(claims: readonly Claim[], { spec }: StoredChatClu
   const sizes = claims.map(
     ({ status }) => parseQuantity(status?.capacity?.storage ?? "") ?? Number.POSITIVE_INFINITY,
   );
-  const smallest = Math.min(...sizes);
+  const smallest = Math.floor(Math.min(...sizes));
   return smallest < parseBytes(spec.nats.storage.size) ? smallest : undefined;
+}
+
+/** Bytes that NATS nodes may fill by the Secret with their configuration; undefined where there is none. */
+export function configuredBytes(natsSecret: KubeObject | undefined): number | undefined {
+  const { [startFiles.config]: config = "" } = (natsSecret?.data ?? {}) as Readonly<Record<string, string>>;
+  const bytes = /^\s*max_file_store: (\d+)$/m.exec(Buffer.from(config, "base64").toString())?.[1];
+  return bytes === undefined ? undefined : Number(bytes);
 }
 
 /**
@@ -88,6 +105,7 @@ function sizeOf(claim: Claim | undefined): string | undefined {
   return claim?.spec.resources?.requests?.storage;
 }
 
+/** `size` may be one that Kubernetes or somebody else has written: 1Pi, or the 11059540787200m of 10.3Gi. */
 function isAtLeast(size: string, wanted: string): boolean {
-  return parseBytes(size) >= parseBytes(wanted);
+  return (parseQuantity(size) ?? 0) >= parseBytes(wanted);
 }

@@ -71,7 +71,7 @@ export function needed(
     ? Math.max(0, arrivals - (arrivalsBefore ?? arrivals)) / secondsBetween(last, sample)
     : 0;
   // What waits in all, since the oldest may be of a partition whose worker died.
-  const wait = Math.min(sample.lagSeconds, sample.lagBytes / arrivals);
+  const wait = sample.lagBytes === 0 ? 0 : Math.min(sample.lagSeconds, sample.lagBytes / arrivals);
   const toKeepUp = (arrivals + rise * leadTime) / (each * left(wait / limit));
   const excess = mute === 0 && isStuck(last, sample, limit) ? sample.lagSeconds - limit : 0;
   const excessBytes = Math.max(0, sample.lagBytes - arrivals * limit, excess * arrivals);

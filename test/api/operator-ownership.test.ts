@@ -115,6 +115,29 @@ test("what another manager has, too, cannot be taken away from it, which is told
   expect(spec).toMatchObject({ ports: [{ port: 2323 }] });
 });
 
+test("an object of somebody else that has the name already stays as it is, which is told", async () => {
+  const name = named("late-nats");
+  const selector = { app: "theirs" };
+  const theirs = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: name,
+    spec: { selector, ports: [{ port: 4222 }] },
+  };
+  await kubectl("apply", `--filename=${file(theirs)}`);
+  await clusters.create("late");
+  await clusters.says("late", "ReconcileSuccess", {
+    status: "False",
+    reason: "Conflict",
+    message: expect.stringMatching(/^Service late-nats: .*conflict/),
+  });
+  const { metadata, spec } = await api.get<KubeObject>(resources.services, name);
+  expect(metadata.ownerReferences).toBeUndefined();
+  expect(spec).toMatchObject({ selector });
+  await api.delete(resources.services, name);
+  await clusters.says("late", "ReconcileSuccess", { status: "True" });
+});
+
 test("what the operator does not set is left to others", async () => {
   await kubectl("label", "deployment", "demo-server", "team=chat");
   await kubectl("annotate", "service", "demo-server", "example.com/pool=a");

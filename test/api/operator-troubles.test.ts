@@ -204,18 +204,18 @@ test("a quota that leaves no room for pods is told", async () => {
 
 test("a field that cannot change is told once, however often it is tried, and all else is made", async () => {
   const labels = { app: "older" };
-  const name = { namespace: "default", name: "stuck-nats" };
+  const name = { namespace: "default", name: "stuck-redis" };
   const template = { metadata: { labels }, spec: { containers: [{ name: "a", image: "a" }] } };
-  const spec = { replicas: 0, serviceName: "other", selector: { matchLabels: labels }, template };
-  await api.create(resources.statefulSets, {
+  await api.create(resources.deployments, {
     apiVersion: "apps/v1",
-    kind: "StatefulSet",
-    metadata: name,
-    spec,
+    kind: "Deployment",
+    // By which it counts as one of a ChatCluster.
+    metadata: { ...name, labels: { "app.kubernetes.io/name": "disroom" } },
+    spec: { replicas: 0, selector: { matchLabels: labels }, template },
   });
   await clusters.create("stuck");
   const message = expect.stringMatching(
-    /^StatefulSet stuck-nats: StatefulSet.apps "stuck-nats" is invalid: .*updates to statefulset spec/,
+    /^Deployment stuck-redis: Deployment.apps "stuck-redis" is invalid: .*field is immutable/,
   );
   await clusters.says("stuck", "ReconcileSuccess", { status: "False", reason: "Invalid", message });
   await api.get(resources.deployments, { namespace: "default", name: "stuck-server" });
@@ -223,7 +223,7 @@ test("a field that cannot change is told once, however often it is tried, and al
   const refusals = (await clusters.events("stuck")).filter((event) => event.startsWith("Warning Refused"));
   expect(refusals).toEqual([expect.stringMatching(/ x1$/)]);
 
-  await api.delete(resources.statefulSets, name);
+  await api.delete(resources.deployments, name);
   await clusters.says("stuck", "ReconcileSuccess", { status: "True" });
   await eventually(async () =>
     expect(await clusters.events("stuck")).toContain(

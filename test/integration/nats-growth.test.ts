@@ -130,6 +130,18 @@ test("a node that lost its volume comes back as another, and the vote that it ha
   await settled(clusterOf(3), 2);
 });
 
+test("after all were stopped, one that comes back later than the others still has its vote", async () => {
+  await Promise.all([0, 1, 2].map((pod) => pods.kill(pod)));
+  await Promise.all([0, 1].map((pod) => pods.start(pod, { nodes: 3, mayFound: false })));
+  const { removed, members, present } = await eventually(
+    () => provideNats(clusterOf(3), credentials, never, pods.addressOf(0)),
+    patience,
+  );
+  expect({ removed, members, present }).toEqual({ removed: [], members: 3, present: 2 });
+  await pods.start(2, { nodes: 3, mayFound: false });
+  expect(await settled(clusterOf(3), 2)).toMatchObject({ members: 3, removed: [] });
+});
+
 test("three become five, and then hold five copies", async () => {
   await underLoad(async () => {
     await Promise.all([3, 4].map((pod) => pods.start(pod, { nodes: 5, mayFound: false })));

@@ -16,6 +16,16 @@ export type Outcome = { readonly again?: number | undefined };
  */
 export type Reconcile = (key: string, signal: AbortSignal) => Promise<Outcome>;
 
+/** Something could not be done, but the rest has to be looked at again after so many milliseconds at the latest. */
+export class UnfinishedError extends Error {
+  readonly again: number;
+
+  constructor(message: string, again: number) {
+    super(message);
+    this.again = again;
+  }
+}
+
 export type ControllerSettings = {
   readonly name: string;
   readonly reconcile: Reconcile;
@@ -101,7 +111,10 @@ export class Controller {
       }
     } catch (error) {
       result = "error";
-      const retryIn = Math.round(this.queue.retry(key));
+      const latest = error instanceof UnfinishedError ? error.again : Number.POSITIVE_INFINITY;
+      const wait = this.queue.retry(key);
+      if (latest < wait) this.queue.addAfter(key, latest);
+      const retryIn = Math.round(Math.min(wait, latest));
       // What a request says that was ended by the signal does not tell why.
       const why = limit.isUp ? `it ${(limit.signal.reason as Error).message}` : undefined;
       log.error({ err: error, controller: name, key, why, retryIn }, "reconciling failed");

@@ -74,15 +74,18 @@ export function isComplete({ size, members }: MetaGroup, wanted: number): boolea
 
 /**
  * Members that will never come back, whose votes would be missed for ever: their pod has come back with an empty volume,
- * and so as another node, or it is one too many. `pods`: those that there are to be.
+ * and so as another node, or they are too many. `pods`: those that there are to be. A leader that started while a member
+ * was away knows its number, not its name. So what is of none of these pods is too many only once each of them has a
+ * node in the group: before, it may be one that comes back.
  */
 export function goneMembers({ members }: MetaGroup, pods: readonly string[]): Member[] {
   const replaced = new Set(
     members.filter(({ current, present }) => current && present).map(({ name }) => podOfNode(name)),
   );
+  const areAllThere = pods.every((pod) => replaced.has(pod));
   return members.filter(({ name, present }) => {
     const pod = podOfNode(name);
-    return !present && (replaced.has(pod) || !pods.includes(pod));
+    return !present && (replaced.has(pod) || (areAllThere && !pods.includes(pod)));
   });
 }
 

@@ -8,6 +8,7 @@ type PodStatus = {
 };
 
 type ContainerStatus = {
+  readonly restartCount?: number;
   readonly state?: {
     readonly waiting?: { reason?: string; message?: string };
     readonly terminated?: { reason?: string; exitCode?: number };
@@ -31,6 +32,15 @@ export function troubleOfPods(pods: readonly KubeObject[]): string | undefined {
 export function matters({ metadata, status }: KubeObject): boolean {
   const { phase } = (status ?? {}) as PodStatus;
   return metadata.deletionTimestamp === undefined && phase !== "Failed" && phase !== "Succeeded";
+}
+
+/** Something else each time that one of these pods is made anew, or a container of it. */
+export function startsOf(pods: readonly KubeObject[]): string[] {
+  const restarts = ({ containerStatuses = [] }: PodStatus): string =>
+    containerStatuses.map(({ restartCount = 0 }) => restartCount).join();
+  return pods
+    .map(({ metadata, status }) => `${metadata.uid} ${restarts((status ?? {}) as PodStatus)}`)
+    .toSorted();
 }
 
 function newestFirst({ metadata: a }: KubeObject, { metadata: b }: KubeObject): number {

@@ -254,6 +254,14 @@ describe("shrinking", () => {
     expect(operator.asked).toBe(1);
   });
 
+  test("does not forget what was needed when the last of a backlog is stored and not yet told of", () => {
+    const operator = new Operator(8);
+    operator.keepSeeing((asked) => ({ ...well(asked), lagSeconds: 1.2 }), 310);
+    expect(operator.asked).toBe(8);
+    operator.see({ ...well(8), lagSeconds: 2.5, lagBytes: 0, storedBytesPerSecond: 1 });
+    expect(operator.see(idle(8)).workers).toBe(8);
+  });
+
   test("goes to the minimum when nothing is stored", () => {
     const operator = new Operator(8);
     operator.used = { ...settings, minReplicas: 2 };

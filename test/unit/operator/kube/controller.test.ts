@@ -6,6 +6,7 @@ import {
   Controller,
   type ControllerSettings,
   type Reconcile,
+  UnfinishedError,
 } from "../../../../src/operator/kube/controller.ts";
 import { controllerMetrics } from "../../../../src/operator/kube/controller-metrics.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -69,6 +70,21 @@ test("what else the process has to do gets its turn, however many keys there are
   expect(reconciled).toBeGreaterThan(0);
   expect(reconciled).toBeLessThan(count);
   await eventually(() => reconciled === count);
+  expect(await one.stop()).toBe(true);
+});
+
+test("what could be done only in part is not left for longer than it says, however often it failed", async () => {
+  const begun: number[] = [];
+  const one = controller(
+    async () => {
+      begun.push(performance.now());
+      throw new UnfinishedError("refused", 20);
+    },
+    { retry: { first: 600_000, most: 600_000 } },
+  );
+  one.queue.add("a");
+  await eventually(() => begun.length === 3);
+  expect(one.queue.failuresOf("a")).toBeGreaterThanOrEqual(2);
   expect(await one.stop()).toBe(true);
 });
 

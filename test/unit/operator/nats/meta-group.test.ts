@@ -29,6 +29,14 @@ test("a node too many is gone when it is away", () => {
   expect(gone(...three, away("demo-nats-3-eeee"), here("demo-nats-4-ffff"))).toEqual(["demo-nats-3-eeee"]);
 });
 
+test("a node whose name nobody knows may be one that comes back, until each pod has another one", () => {
+  // By a leader that has not met it since it started.
+  const unnamed: Member = { ...away("Server name unknown at this time (peerID: jGlHTTGd)"), id: "jGlHTTGd" };
+  expect(gone(...three.slice(0, 2), unnamed)).toEqual([]);
+  expect(gone(...three.slice(0, 2), behind("demo-nats-2-dddd"), unnamed)).toEqual([]);
+  expect(gone(...three, unnamed)).toEqual([unnamed.name]);
+});
+
 test("a group is complete with as many nodes as there are to be, all of them there and up to date", () => {
   expect(isComplete({ size: 3, members: three }, 3)).toBe(true);
   expect(isComplete({ size: 3, members: three }, 5)).toBe(false);
