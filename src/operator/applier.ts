@@ -1,5 +1,6 @@
 import { hash as oneShotHash } from "node:crypto";
 import type { KubeApi } from "./kube/api.ts";
+import { KubeApiError } from "./kube/api-error.ts";
 import { type KubeObject, keyOf } from "./kube/objects.ts";
 import type { Resource } from "./kube/resource.ts";
 import { stableText } from "./stable-text.ts";
@@ -49,9 +50,10 @@ export class Applier {
       this.#found.set(existing, given);
       return "unchanged";
     }
-    // What was not seen has no label of a ChatCluster: if it exists, it may well be somebody else's.
-    const force = existing !== undefined;
-    const applied = await this.#api.apply(resource, marked, { force, signal });
+    const applied =
+      existing === undefined
+        ? await this.#applyUnseen(resource, marked, signal)
+        : await this.#api.apply(resource, marked, { signal });
     const outcome = outcomeOf(marked, applied);
     const isKnown = this.#outcomes.get(idOf(applied)) === outcome;
     this.#outcomes.set(idOf(applied), outcome);
@@ -65,9 +67,29 @@ export class Applier {
     this.#outcomes.delete(idOf(object));
   }
 
+  /**
+   * What was not seen has no label of a ChatCluster: if it is there, it may well be somebody else's. Fields that others
+   * have set are taken only where its owner is the one that it is to have, and somebody has changed its labels.
+   */
+  async #applyUnseen(resource: Resource, wanted: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    try {
+      return await this.#api.apply(resource, wanted, { force: false, signal });
+    } catch (error) {
+      if (!(error instanceof KubeApiError && error.isConflict)) throw error;
+      const there = await this.#api.get(resource, wanted.metadata, { signal });
+      if (!haveOneOwner(there, wanted)) throw error;
+      return this.#api.apply(resource, wanted, { signal });
+    }
+  }
+
   #isRight(wanted: KubeObject, existing: KubeObject): boolean {
     return contains(existing, wanted) || this.#outcomes.get(idOf(existing)) === outcomeOf(wanted, existing);
   }
+}
+
+function haveOneOwner({ metadata: one }: KubeObject, { metadata: other }: KubeObject): boolean {
+  const owners = new Set(one.ownerReferences?.map(({ uid }) => uid));
+  return other.ownerReferences?.some(({ uid }) => owners.has(uid)) ?? false;
 }
 
 function idOf({ metadata }: KubeObject): string {

@@ -138,6 +138,12 @@ test("an object of somebody else that has the name already stays as it is, which
   await clusters.says("late", "ReconcileSuccess", { status: "True" });
 });
 
+test("a child whose labels somebody changes is still one", async () => {
+  const label = "app.kubernetes.io/name";
+  await kubectl("label", "deployment", "demo-server", `${label}=theirs`, "--overwrite");
+  await eventually(async () => expect((await server()).metadata.labels?.[label]).toBe("disroom"));
+});
+
 test("what the operator does not set is left to others", async () => {
   await kubectl("label", "deployment", "demo-server", "team=chat");
   await kubectl("annotate", "service", "demo-server", "example.com/pool=a");
