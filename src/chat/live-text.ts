@@ -91,13 +91,13 @@ class LineWriter {
     return true;
   }
 
-  /** Reads a line as JSON, and writes what it says. */
+  /** Reads a line as JSON, and writes what it says; of several messages in it, separated by commas, each. */
   renderLine(): void {
     const end = this.#section.indexOf(newline, this.#from);
     const next = end < 0 ? this.#section.length : end + 1;
-    const [message] = decodeMessages(this.#section.subarray(this.#from, next));
-    if (message === undefined) throw new Error("not a chat message");
-    this.#write(message);
+    const messages = decodeMessages(this.#section.subarray(this.#from, next));
+    if (messages.length === 0) throw new Error("not a chat message");
+    for (const message of messages) this.#write(message);
     this.#from = next;
   }
 

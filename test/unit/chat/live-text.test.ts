@@ -48,6 +48,14 @@ describe("a section's live text", () => {
     });
   });
 
+  it("has all messages of a line that holds several, separated by commas", () => {
+    const [one, two] = ["one", "two"].map((content) => encodeMessage("den", "ann", content, time).trimEnd());
+    expect(rendered("den", `${one},${two}\n`)).toEqual({
+      text: "[10:20:30] ann: one\n[10:20:30] ann: two\n",
+      messages: 2,
+    });
+  });
+
   it("does not exist for anything but chat messages", () => {
     const good = encodeMessage("den", "ann", "hello", time);
     const bad = ["x", "\n", "{}\n", '{"user_id":"ann"}\n', good.replace('"}', ""), good.slice(0, 40), "[]\n"];
