@@ -4,7 +4,7 @@ import { resources } from "./kube/resource.ts";
 import { natsNodes } from "./resources/names.ts";
 import { startFiles } from "./resources/nats-start.ts";
 import type { StoredChatCluster } from "./resources/options.ts";
-import { type Claim, claimOf, isGoing } from "./volumes.ts";
+import { claimsOf, isGoing } from "./volumes.ts";
 
 /** Those of these objects that belong to an earlier ChatCluster of the same name: they are about to go with it. */
 export function earlierOf(
@@ -47,11 +47,7 @@ export async function foundingOf(
   if (cluster.spec.nats.replicas === 1) return { mayFound: true, going: [] };
   if (members !== undefined) return { mayFound: false, going: [] };
   if (startFiles.founderName in ((secret?.data ?? {}) as object)) return { mayFound: true, going: [] };
-  const claims: Claim[] = [];
-  for (const node of natsNodes(cluster).slice(1)) {
-    const claim = await claimOf(api, cluster, node, signal);
-    if (claim !== undefined) claims.push(claim);
-  }
+  const claims = await claimsOf(api, cluster, natsNodes(cluster).slice(1), signal);
   // Those that stay are of an earlier ChatCluster of this name, and know their cluster.
   return { mayFound: claims.length === 0, going: claims.filter((claim) => isGoing(claim, statefulSet)) };
 }

@@ -86,11 +86,8 @@ type Written = { readonly uid: string; readonly status: ChatClusterStatus; reado
 class OutdatedError extends Error {}
 
 /** What came of making all that there is to be. */
-type Provided = Pick<Seen, "streams" | "lag"> & {
-  readonly volumesGrow?: boolean;
-  /** Whether NATS was looked after; else nobody knows which of its nodes answer. */
-  readonly natsLookedAfter?: boolean;
-};
+type Provided = Pick<Seen, "streams" | "lag"> &
+  Partial<Pick<Seen, "natsPresent">> & { readonly volumesGrow?: boolean };
 
 /** Makes the objects of a ChatCluster be as its spec says, one step after the other, and says how it is. */
 export class Reconciler {
@@ -194,7 +191,9 @@ export class Reconciler {
       const volumesGrow = await this.#apply(cluster, { ...decided, credentials }, changes, problems, signal);
       const streams = await this.#provideNats(cluster, credentials, signal);
       const lag = this.#lag(cluster, credentials, streams);
-      return { streams, lag, volumesGrow, natsLookedAfter: streams === undefined };
+      // Where NATS was not looked after, nobody knows which of its nodes answer.
+      const natsPresent = streams === undefined ? this.#natsOf(cluster)?.provided.present : undefined;
+      return { streams, lag, volumesGrow, natsPresent };
     } finally {
       const { events } = this.#settings;
       const { created, changed } = changes;
@@ -214,14 +213,14 @@ export class Reconciler {
   async #look(
     cluster: WatchedChatCluster,
     desiredWorkers: number,
-    { streams, lag, natsLookedAfter = false }: Provided,
+    { streams, lag, natsPresent }: Provided,
     problems: readonly Problem[],
     signal: AbortSignal,
   ): Promise<Seen> {
     const { caches } = this.#settings;
     const pods = caches.podsOf(cluster);
     const nats = this.#get(cluster, "StatefulSet", "nats");
-    const { members, present, growing } = this.#natsOf(cluster)?.provided ?? {};
+    const { members, growing } = this.#natsOf(cluster)?.provided ?? {};
     return {
       nats,
       redis: this.#get(cluster, "Deployment", "redis"),
@@ -231,11 +230,11 @@ export class Reconciler {
       pods,
       desiredWorkers,
       natsMembers: members ?? this.#statusOf(cluster).nats?.members,
-      natsPresent: natsLookedAfter ? present : undefined,
+      natsPresent,
       streams,
       growing,
       lag,
-      obstacle: await this.#obstacles.find(nats, this.#natsPods(cluster), signal),
+      obstacle: await this.#obstacles.find(nats, natsPodsOf(pods), signal),
       problems,
     };
   }
@@ -247,11 +246,6 @@ export class Reconciler {
   ): KubeObject | undefined {
     const name = nameOf({ metadata } as StoredChatCluster, part);
     return this.#settings.caches.get(kind, { namespace: metadata.namespace, name });
-  }
-
-  #natsPods(cluster: WatchedChatCluster): KubeObject[] {
-    const pods = this.#settings.caches.podsOf(cluster);
-    return pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === "nats");
   }
 
   /** Those in the Secret. It is made once; whoever was quicker has made the right one. */
@@ -365,7 +359,7 @@ export class Reconciler {
       cluster.spec.workers.partitions,
       nats?.status,
       // One that came back may have lost something, and all its counts are as they were before.
-      startsOf(this.#natsPods(cluster)),
+      startsOf(natsPodsOf(this.#settings.caches.podsOf(cluster))),
     ]);
     if (last?.of === of && last.provided.isSettled && performance.now() - last.at < resync) return undefined;
     try {
@@ -526,6 +520,10 @@ function notLookedAt({ conditions = [], nats }: ChatClusterStatus): Problem | un
   const lackedNodes = last?.reason === "NotReady" || last?.reason === "Missing";
   const wereThere = last?.status === "True" || (lackedNodes && nats?.members !== undefined);
   return wereThere ? undefined : notLookedAfter;
+}
+
+function natsPodsOf(pods: readonly KubeObject[]): KubeObject[] {
+  return pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === "nats");
 }
 
 function resourceOf({ kind }: KubeObject): Resource {

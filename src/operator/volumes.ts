@@ -9,7 +9,7 @@ import type { StoredChatCluster } from "./resources/options.ts";
 import { parseQuantity } from "./resources/quantity.ts";
 
 type Storage = { readonly storage?: string };
-export type Claim = KubeObject & {
+type Claim = KubeObject & {
   readonly spec: { readonly resources?: { readonly requests?: Storage } };
   readonly status?: { readonly capacity?: Storage };
 };
@@ -30,12 +30,8 @@ export async function smallClaims(
   const claimed = claimSizeOf(statefulSet);
   // All volumes have the size of the template, or have grown since. Those that were there before it may have less.
   if (claimed !== undefined && isAtLeast(claimed, cluster.spec.nats.storage.size)) return [];
-  const claims: Claim[] = [];
-  for (const node of natsNodes(cluster)) {
-    const claim = await claimOf(api, cluster, node, signal);
-    if (claim !== undefined && !isGoing(claim, statefulSet)) claims.push(claim);
-  }
-  return claims;
+  const claims = await claimsOf(api, cluster, natsNodes(cluster), signal);
+  return claims.filter((claim) => !isGoing(claim, statefulSet));
 }
 
 /** Whether a claim is about to go, as one of an earlier StatefulSet does that owns it. */
@@ -47,8 +43,22 @@ export function isGoing({ metadata }: Claim, statefulSet: KubeObject | undefined
   );
 }
 
-/** The claim of a NATS node's volume, if there is one. */
-export async function claimOf(
+/** The claims of these NATS nodes' volumes, of those that have one. */
+export async function claimsOf(
+  api: KubeApi,
+  cluster: StoredChatCluster,
+  nodes: readonly string[],
+  signal: AbortSignal,
+): Promise<Claim[]> {
+  const claims: Claim[] = [];
+  for (const node of nodes) {
+    const claim = await claimOf(api, cluster, node, signal);
+    if (claim !== undefined) claims.push(claim);
+  }
+  return claims;
+}
+
+async function claimOf(
   api: KubeApi,
   { metadata }: StoredChatCluster,
   node: string,
