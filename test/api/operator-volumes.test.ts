@@ -25,7 +25,11 @@ let api: KubeApi;
 let clusters: ChatClusters;
 
 beforeAll(async () => {
-  const controlPlane = await runControlPlane({ beforeControllers: defineChatClusters });
+  const controlPlane = await runControlPlane({
+    beforeControllers: defineChatClusters,
+    // Volumes that are made here are bound when it looks the next time, which by default is up to 15 s later.
+    controllerManagerArgs: ["--pvclaimbinder-sync-period=1s"],
+  });
   api = apiOf(controlPlane);
   clusters = new ChatClusters(api);
   await api.create(storageClasses, {
@@ -80,13 +84,16 @@ test("nodes that are added after volumes have grown do not restart those that ar
   await clusters.create("grown", { nats: nats(1, "10Gi") });
   await eventually(() => api.get(claims, named("data-grown-nats-0")), patience);
   await bind("data-grown-nats-0", "10Gi");
-  await clusters.patch("grown", { nats: { storage: { size: "20Gi" } } });
-  await grow("data-grown-nats-0", "20Gi");
-  await mayFill("grown", 20);
   const statefulSet = (): Promise<KubeObject> =>
     api.get<KubeObject>(resources.statefulSets, named("grown-nats"));
   await clusters.isReconciled("grown");
-  const { generation = 0 } = (await statefulSet()).metadata;
+  const { generation: made = 0 } = (await statefulSet()).metadata;
+  await clusters.patch("grown", { nats: { storage: { size: "20Gi" } } });
+  await grow("data-grown-nats-0", "20Gi");
+  await mayFill("grown", 20);
+  // It is told of that after its configuration, and restarts for it.
+  await eventually(async () => expect((await statefulSet()).metadata.generation).toBe(made + 1));
+  const generation = made + 1;
 
   await clusters.patch("grown", { nats: { replicas: 3 } });
   for (const claim of ["data-grown-nats-1", "data-grown-nats-2"]) {
